@@ -1,0 +1,124 @@
+//! The hot path: a credential becomes an identity, by the state of this instant.
+//!
+//! Each authentication asks the store for the token *and* its owner's live status in one statement: a revoked token
+//! is refused, and so is a token that no one revoked of an owner who is not active. Nothing is remembered between two
+//! checks, so there is nothing that a revocation, here or by another process, would have to reach first.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::actor::Identity;
+use crate::model::clock::{Clock, Timestamp};
+use crate::model::id::TokenId;
+use crate::model::secret::PlainToken;
+use crate::model::user::Status;
+use crate::store::{Result, Store, tokens};
+
+/// How old the note of a token's last use may grow before a new one is written.
+const USE_GRANULARITY: Duration = Duration::from_secs(600);
+/// How many uses may wait to be written; more are not noted.
+const PENDING_USES: usize = 100_000;
+
+/// Lets credentials in or refuses them.
+pub struct Gate {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    uses: Mutex<HashMap<TokenId, Timestamp>>,
+}
+
+/// Why a credential of the right form was refused. The caller is told none of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// No such token was ever made.
+    Unknown,
+    /// It was deleted, or revoked with its owner.
+    Ended,
+    /// Its time is over.
+    Expired,
+    /// Its owner is suspended or deactivated.
+    OwnerNotActive,
+}
+
+impl Refusal {
+    /// A short name for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_token",
+            Self::Ended => "ended_token",
+            Self::Expired => "expired_token",
+            Self::OwnerNotActive => "owner_not_active",
+        }
+    }
+}
+
+impl Gate {
+    /// A gate to the users of this store.
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, uses: Mutex::default() }
+    }
+
+    /// Says whom a token speaks for at this instant, or why for nobody.
+    ///
+    /// # Errors
+    /// When the store can't tell: then the request must be refused as well.
+    pub async fn authenticate(&self, token: &PlainToken) -> Result<std::result::Result<Identity, Refusal>> {
+        let digest = token.digest();
+        let Some(held) = self.store.read(async move |tx| tokens::find_held(tx, digest).await).await? else {
+            return Ok(Err(Refusal::Unknown));
+        };
+        let now = self.clock.now();
+        if held.ended {
+            return Ok(Err(Refusal::Ended));
+        }
+        if held.expires_at.is_some_and(|expires| expires <= now) {
+            return Ok(Err(Refusal::Expired));
+        }
+        if held.status != Status::Active {
+            return Ok(Err(Refusal::OwnerNotActive));
+        }
+        self.note_use(held.token, held.last_used_at, now);
+        Ok(Ok(Identity {
+            user: held.user,
+            company: held.company,
+            email: held.email,
+            name: held.name,
+            role: held.role,
+            status: held.status,
+            token: held.token,
+            scopes: held.scopes,
+        }))
+    }
+
+    /// Writes down which tokens were used since the last call, in one transaction.
+    ///
+    /// # Errors
+    /// Those of the store; the uses are then lost, which costs at most a stale *last used*.
+    pub async fn write_uses(&self) -> Result<()> {
+        let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
+        // Sorted, so that two nodes lock the same rows in the same order.
+        let mut uses: Vec<_> = uses.into_iter().collect();
+        uses.sort_unstable();
+        for uses in uses.chunks(1000).map(<[_]>::to_vec) {
+            self.store
+                .write(async move |tx| {
+                    for (token, at) in &uses {
+                        tokens::note_use(tx, *token, *at).await?;
+                    }
+                    Ok(())
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn note_use(&self, token: TokenId, noted: Option<Timestamp>, now: Timestamp) {
+        if noted.is_some_and(|noted| now < noted.after(USE_GRANULARITY)) {
+            return;
+        }
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() < PENDING_USES {
+            uses.entry(token).or_insert(now);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `offboard audit …`
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::operator::Operator;
+use super::output::{Failure, Format};
+use crate::domain::trail::TrailEntry;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Write the audit trail as JSON Lines, the oldest entry first
+    #[command(after_help = "Example:\n  offboard audit export --company Acme --out trail.jsonl")]
+    Export {
+        /// Only the trail of this company, by name or UUID
+        #[arg(long, value_name = "NAME|UUID")]
+        company: Option<String>,
+        /// Where to; standard output when not given
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// How many entries are read at once.
+const PAGE: u32 = 1000;
+
+impl AuditCommand {
+    /// JSON Lines in every format.
+    pub(super) async fn run(self, operator: &Operator, _: Format) -> Result<(), Failure> {
+        let Self::Export { company, out } = self;
+        let company = match company {
+            Some(reference) => Some(operator.directory.find_company(&reference).await?.id),
+            None => None,
+        };
+        let mut out: Box<dyn Write> = match out {
+            Some(path) => Box::new(BufWriter::new(File::create(path)?)),
+            None => Box::new(BufWriter::new(std::io::stdout())),
+        };
+        let mut after = 0;
+        loop {
+            let entries = operator.directory.list_trail(company, after, PAGE).await?;
+            for entry in &entries {
+                writeln!(out, "{}", document(entry))?;
+            }
+            match entries.last() {
+                Some(last) if entries.len() == PAGE as usize => after = last.seq,
+                _ => break,
+            }
+        }
+        Ok(out.flush()?)
+    }
+}
+
+fn document(entry: &TrailEntry) -> Value {
+    let actor = match entry.actor {
+        Some(user) => json!({"kind": "user", "uuid": user.to_string(), "tokenUuid": entry.token.map(|id| id.to_string())}),
+        None => json!({"kind": "operator"}),
+    };
+    let subject = entry.subject.map(|uuid| json!({"kind": entry.subject_kind, "uuid": uuid.to_string()}));
+    let detail = entry.detail.as_deref().and_then(|detail| serde_json::from_str::<Value>(detail).ok());
+    json!({
+        "seq": entry.seq,
+        "at": entry.at,
+        "companyUuid": entry.company.map(|id| id.to_string()),
+        "actor": actor,
+        "door": entry.door,
+        "requestId": entry.request.to_string(),
+        "clientAddress": entry.address,
+        "action": entry.action,
+        "subject": subject,
+        "outcome": if entry.refusal.is_some() { "refused" } else { "done" },
+        "refusal": entry.refusal,
+        "reason": entry.reason,
+        "ticket": entry.ticket,
+        "detail": detail,
+    })
+}

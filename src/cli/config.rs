@@ -1,0 +1,357 @@
+//! Configuration: flag over environment over file over default, each key declared once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use url::Url;
+
+use crate::http::server::Limits;
+use crate::model::Invalid;
+use crate::model::clock::parse_duration;
+use crate::model::quota::Quota;
+use crate::store::{Location, PostgresOptions};
+
+/// A configuration key: in the file under its name, in the environment as `OFFBOARD_` and its name in capitals.
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is when nobody sets it, as text; empty is unset.
+    pub default: &'static str,
+    /// What it means, in one line.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("OFFBOARD_{}", self.name.to_uppercase())
+    }
+}
+
+const fn key(name: &'static str, default: &'static str, help: &'static str) -> Key {
+    Key { name, default, help }
+}
+
+/// Every key that there is.
+pub const KEYS: &[Key] = &[
+    key("database", "sqlite:offboard.db", "Where the data is: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`"),
+    key("database_connections", "16", "The most connections to PostgreSQL that one process opens (1 to 1000)"),
+    key("listen", "127.0.0.1:8080", "The address and port to serve on; port 0 takes a free one"),
+    key("public_url", "", "How the outside reaches the server; by default the address it listens on"),
+    key("rate_limit", "600/1m", "Requests per token, and per address without one: `N/period`, or `off` for no limits and no slow-downs"),
+    key("trusted_proxies", "", "Networks whose `X-Forwarded-For` is believed, with commas between, such as `10.0.0.0/8`"),
+    key("tls_certificate", "", "A PEM file with the certificate chain; with `tls_key` it switches TLS on. Changed files are taken up while running"),
+    key("tls_key", "", "A PEM file with the certificate's private key"),
+    key("log_level", "info", "`error`, `warn`, `info`, `debug` or `trace`"),
+    key("log_format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise"),
+    key("body_limit", "262144", "The most bytes of a request's body (1024 to 16777216)"),
+    key("body_timeout", "10s", "The longest that a body may take to arrive"),
+    key("header_timeout", "10s", "The longest that a TLS handshake or a request's header may take, and a connection may idle"),
+    key("write_timeout", "30s", "How long a client may leave an answer unread"),
+    key("drain_timeout", "30s", "How long a stop waits for running requests"),
+    key("max_connections", "4096", "The most connections at once (1 to 1000000)"),
+];
+
+/// The longest configuration file that is read.
+const FILE_BYTES: u64 = 1024 * 1024;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Flag,
+    /// The environment.
+    Environment,
+    /// The configuration file.
+    File,
+    /// The program.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Default => "default",
+        })
+    }
+}
+
+/// What each key is, as text, and where that came from; in the order of [`KEYS`].
+pub struct Resolved(Vec<(&'static Key, String, Source)>);
+
+/// Finds the value of each key.
+///
+/// # Errors
+/// When the file can't be read, is no TOML, or has a key that does not exist.
+pub fn resolve(
+    flags: &[(&str, Option<&str>)],
+    environment: impl Fn(&str) -> Option<String>,
+    file: Option<&Path>,
+) -> Result<Resolved, Invalid> {
+    let file = file.map(read_file).transpose()?.unwrap_or_default();
+    let values = KEYS.iter().map(|key| {
+        let flag = flags.iter().find(|(name, _)| *name == key.name).and_then(|(_, value)| *value);
+        let (value, source) = if let Some(value) = flag {
+            (value.to_owned(), Source::Flag)
+        } else if let Some(value) = environment(&key.variable()) {
+            (value, Source::Environment)
+        } else if let Some(value) = file.get(key.name) {
+            (file_value(key, value)?, Source::File)
+        } else {
+            (key.default.to_owned(), Source::Default)
+        };
+        Ok((key, value, source))
+    });
+    Ok(Resolved(values.collect::<Result<_, Invalid>>()?))
+}
+
+fn read_file(path: &Path) -> Result<toml::Table, Invalid> {
+    let failed = |error: &dyn fmt::Display| Invalid::new(format!("{}: {error}", path.display()));
+    let size = std::fs::metadata(path).map_err(|error| failed(&error))?.len();
+    if size > FILE_BYTES {
+        return Err(failed(&"a configuration file is smaller than 1 MiB"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    let table: toml::Table = text.parse().map_err(|error| failed(&error))?;
+    match table.keys().find(|name| KEYS.iter().all(|key| key.name != name.as_str())) {
+        None => Ok(table),
+        Some(name) => {
+            let known = KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
+            Err(failed(&format!("there is no key '{name}'; there are: {known}")))
+        }
+    }
+}
+
+fn file_value(key: &Key, value: &toml::Value) -> Result<String, Invalid> {
+    let wrong = || Invalid::new(format!("{}: write a text, a number, or a list of texts", key.name));
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Array(items) => {
+            let items = items.iter().map(|item| item.as_str().ok_or_else(wrong));
+            Ok(items.collect::<Result<Vec<_>, _>>()?.join(","))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+impl Resolved {
+    /// Each key with its value, secrets masked, and where that came from.
+    pub fn display(&self) -> impl Iterator<Item = (&'static str, String, &Source)> {
+        self.0.iter().map(|(key, value, source)| (key.name, mask(key, value), source))
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, ..)| key.name == name).map_or("", |(_, value, _)| value.trim())
+    }
+
+    /// Reads a value by `read`; an error names the key and where the value came from.
+    fn read<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, Invalid>) -> Result<T, Invalid> {
+        let source = self.0.iter().find(|(key, ..)| key.name == name).map_or(&Source::Default, |(_, _, source)| source);
+        read(self.get(name)).map_err(|error| Invalid::new(format!("{name} (from the {source}): {error}")))
+    }
+
+    fn optional<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, Invalid>) -> Result<Option<T>, Invalid> {
+        if self.get(name).is_empty() { Ok(None) } else { self.read(name, read).map(Some) }
+    }
+
+    /// Where the data is.
+    ///
+    /// # Errors
+    /// When the URL is of no known kind.
+    pub fn location(&self) -> Result<Location, Invalid> {
+        let connections = self.read("database_connections", |text| number(text, 1, 1000))?;
+        self.read("database", |text| location(text, PostgresOptions { connections }))
+    }
+
+    /// How to log: the most detailed level, and whether as JSON; `None` decides by the terminal.
+    ///
+    /// # Errors
+    /// When one of the two is of no known kind.
+    pub fn logging(&self) -> Result<(tracing::Level, Option<bool>), Invalid> {
+        let level = self.read("log_level", |text| {
+            text.parse().map_err(|_| Invalid::new("write error, warn, info, debug or trace"))
+        })?;
+        let json = self.read("log_format", |text| match text {
+            "auto" => Ok(None),
+            "text" => Ok(Some(false)),
+            "json" => Ok(Some(true)),
+            _ => Err(Invalid::new("write auto, text or json")),
+        })?;
+        Ok((level, json))
+    }
+
+    /// What `serve` needs beyond the database.
+    ///
+    /// # Errors
+    /// Names the first key whose value can't be used.
+    pub fn server(&self) -> Result<Server, Invalid> {
+        let duration = |name| self.read(name, parse_duration);
+        let certificate = self.optional("tls_certificate", |text| Ok(PathBuf::from(text)))?;
+        let key = self.optional("tls_key", |text| Ok(PathBuf::from(text)))?;
+        let tls = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err(Invalid::new("tls_certificate and tls_key go together: set both, or neither")),
+        };
+        Ok(Server {
+            listen: self.read("listen", |text| {
+                text.parse().map_err(|_| Invalid::new("write an address and a port, such as 127.0.0.1:8080 or [::]:8080"))
+            })?,
+            public_url: self.optional("public_url", public_url)?,
+            rate_limit: self.read("rate_limit", |text| match text {
+                "off" => Ok(None),
+                quota => Quota::parse(quota).map(Some),
+            })?,
+            trusted_proxies: self.read("trusted_proxies", networks)?,
+            tls,
+            body_limit: self.read("body_limit", |text| number(text, 1024, 16 * 1024 * 1024))?,
+            body_timeout: duration("body_timeout")?,
+            limits: Limits {
+                connections: self.read("max_connections", |text| number(text, 1, 1_000_000))?,
+                header_timeout: duration("header_timeout")?,
+                write_timeout: duration("write_timeout")?,
+                drain_timeout: duration("drain_timeout")?,
+            },
+        })
+    }
+}
+
+/// What `serve` needs beyond the database.
+pub struct Server {
+    /// The address and port to serve on.
+    pub listen: SocketAddr,
+    /// How the outside reaches the server.
+    pub public_url: Option<Url>,
+    /// The limit per token, and per address without one.
+    pub rate_limit: Option<Quota>,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Certificate chain and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The most bytes of a body.
+    pub body_limit: usize,
+    /// The longest that a body may take to arrive.
+    pub body_timeout: Duration,
+    /// What connections may take.
+    pub limits: Limits,
+}
+
+fn number(text: &str, least: usize, most: usize) -> Result<usize, Invalid> {
+    let found = text.parse().ok().filter(|number| (least..=most).contains(number));
+    found.ok_or_else(|| Invalid::new(format!("write a whole number from {least} to {most}")))
+}
+
+fn location(text: &str, options: PostgresOptions) -> Result<Location, Invalid> {
+    let wrong = || Invalid::new("write sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME");
+    if let Some(path) = text.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return if path.is_empty() { Err(wrong()) } else { Ok(Location::Sqlite(PathBuf::from(path))) };
+    }
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Location::Postgres(text.to_owned(), options));
+    }
+    Err(wrong())
+}
+
+fn public_url(text: &str) -> Result<Url, Invalid> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| Invalid::new("write how the outside reaches the server, such as https://offboard.example.com"))
+}
+
+fn networks(text: &str) -> Result<Vec<IpNet>, Invalid> {
+    let network = |text: &str| {
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        network.map_err(|_| Invalid::new(format!("'{text}' is no network; write it as 10.0.0.0/8")))
+    };
+    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(network).collect()
+}
+
+/// Hides the password in a database's URL.
+fn mask(key: &Key, value: &str) -> String {
+    if key.name != "database" || value.starts_with("sqlite:") {
+        return value.to_owned();
+    }
+    let masked = Url::parse(value).ok().and_then(|mut url| {
+        let secret_query = url.query().is_some_and(|query| query.contains("password"));
+        if secret_query {
+            url.set_query(Some("…"));
+        }
+        if url.password().is_some() {
+            url.set_password(Some("****")).ok()?;
+        }
+        Some(url.to_string())
+    });
+    masked.unwrap_or_else(|| "****".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(flag: Option<&str>, variable: Option<&str>, file: &str) -> Result<Resolved, Invalid> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("offboard.toml");
+        std::fs::write(&path, file).unwrap();
+        let variable = variable.map(str::to_owned);
+        resolve(
+            &[("rate_limit", flag)],
+            |name| variable.clone().filter(|_| name == "OFFBOARD_RATE_LIMIT"),
+            Some(&path),
+        )
+    }
+
+    fn rate_limit(found: Result<Resolved, Invalid>) -> (String, Source) {
+        let found = found.unwrap();
+        let (_, value, source) = found.display().find(|(name, ..)| *name == "rate_limit").unwrap();
+        (value, source.clone())
+    }
+
+    #[test]
+    fn a_flag_outranks_the_environment_and_that_the_file_and_that_the_default() {
+        let file = "rate_limit = \"3/1m\"";
+        assert_eq!(rate_limit(resolved(Some("1/1m"), Some("2/1m"), file)), ("1/1m".to_owned(), Source::Flag));
+        assert_eq!(rate_limit(resolved(None, Some("2/1m"), file)), ("2/1m".to_owned(), Source::Environment));
+        assert_eq!(rate_limit(resolved(None, None, file)), ("3/1m".to_owned(), Source::File));
+        assert_eq!(rate_limit(resolved(None, None, "")), ("600/1m".to_owned(), Source::Default));
+    }
+
+    #[test]
+    fn every_default_is_a_good_value() {
+        let found = resolve(&[], |_| None, None).unwrap();
+        assert!(found.server().is_ok() && found.location().is_ok() && found.logging().is_ok());
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_key_and_source() {
+        let error = resolved(None, Some("lots"), "").unwrap().server().err().unwrap().to_string();
+        assert!(error.starts_with("rate_limit (from the environment): ") && error.contains("600/1m"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_or_a_broken_file_stops_the_start() {
+        assert!(resolved(None, None, "rate_limits = 1").err().unwrap().to_string().contains("no key 'rate_limits'"));
+        assert!(resolved(None, None, "rate_limit = ").is_err());
+        assert!(resolved(None, None, "rate_limit = { a = 1 }").is_err());
+    }
+
+    #[test]
+    fn a_list_in_the_file_is_taken() {
+        let found = resolved(None, None, "trusted_proxies = [\"10.0.0.0/8\", \"192.0.2.1\"]").unwrap();
+        assert_eq!(found.server().unwrap().trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn passwords_are_masked() {
+        let key = &KEYS[0];
+        assert_eq!(mask(key, "postgres://me:secret@db/x"), "postgres://me:****@db/x");
+        assert!(!mask(key, "postgres://db/x?user=me&password=secret").contains("secret"));
+        assert!(!mask(key, "postgres://[::secret").contains("secret"));
+    }
+}

@@ -1,0 +1,102 @@
+//! `offboard serve --demo`: a sample company in a database that is thrown away, and what to try with it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::operator::Operator;
+use super::output::Failure;
+use crate::domain::users::NewUser;
+use crate::model::company::Domain;
+use crate::model::entropy::SystemEntropy;
+use crate::model::id;
+use crate::model::scope::Scope;
+use crate::model::user::{Role, User};
+use crate::store::Store;
+
+/// A folder that is deleted when the server stops.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn make() -> Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("offboard-demo-{}", id::random(&SystemEntropy).simple()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.0.join("offboard.db")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Fills the database and prints the walk of the User Deactivation API as lines to paste.
+pub(super) async fn fill(folder: &Folder, store: Arc<Store>, url: &str) -> Result<(), Failure> {
+    let operator = Operator::over(store);
+    let Operator { directory, caller } = &operator;
+    let company = directory.create_company(caller, "Acme", vec![Domain::parse("acme.example")?]).await?;
+    let mut users = Vec::new();
+    for (email, name, role) in [
+        ("ada.admin@acme.example", "Ada Admin", Role::MendixAdmin),
+        ("lee.leaver@acme.example", "Lee Leaver", Role::Member),
+        ("max.member@acme.example", "Max Member", Role::Member),
+    ] {
+        users.push(directory.create_user(caller, company.id, NewUser::parse(email, name, role)?).await?);
+    }
+    let admin = [Scope::UserDeactivationWrite, Scope::UserIdentifiersRead];
+    let admin = token(&operator, &users[0], "joiner-mover-leaver", &admin).await?;
+    let leaver = token(&operator, &users[1], "a script", &[Scope::AuditLoggingRead]).await?;
+    print(&mut std::io::stdout().lock(), &Walk { url, admin, leaver, uuid: users[1].id.to_string(), database: &folder.database() })?;
+    Ok(())
+}
+
+async fn token(operator: &Operator, owner: &User, name: &str, scopes: &[Scope]) -> Result<String, Failure> {
+    let scopes = scopes.iter().copied().collect();
+    let (_, secret) = operator.directory.issue_token(&operator.caller, owner.id, name, scopes, None).await?;
+    Ok(secret.reveal().to_owned())
+}
+
+struct Walk<'a> {
+    url: &'a str,
+    admin: String,
+    leaver: String,
+    uuid: String,
+    database: &'a Path,
+}
+
+fn print(out: &mut impl Write, walk: &Walk<'_>) -> std::io::Result<()> {
+    let Walk { url, admin, leaver, uuid, database } = walk;
+    let database = database.display();
+    write!(
+        out,
+        "\
+Offboard serves a sample company, Acme, at {url} (forgotten when it stops).
+Ada Admin is its Mendix Admin; Lee Leaver is about to leave. Paste these lines into another terminal:
+
+# 1. Lee's personal access token works.
+curl -i {url}/api/v1/me -H 'Authorization: MxToken {leaver}'
+
+# 2. Ada looks up Lee's UUID by e-mail address.
+curl -s {url}/v1/uuids -H 'Authorization: MxToken {admin}' -d '{{\"emailAddresses\":[{{\"emailAddress\":\"lee.leaver@acme.example\"}}]}}'
+
+# 3. Ada deactivates Lee.
+curl -i -X PATCH {url}/v1/platform-users/{uuid} -H 'Authorization: MxToken {admin}' -d '{{\"active\":false}}'
+
+# 4. Lee's personal access token is refused.
+curl -i {url}/api/v1/me -H 'Authorization: MxToken {leaver}'
+
+# The command line works on the same data, while the server runs.
+offboard --database sqlite:{database} user show lee.leaver@acme.example
+offboard --database sqlite:{database} audit export
+
+API page: {url}/docs (choose Authorize and enter: MxToken {admin})
+Ctrl-C stops.
+"
+    )?;
+    out.flush()
+}

@@ -1,0 +1,202 @@
+//! The command line: one binary, every command a thin door to the domain.
+
+mod audit;
+pub mod config;
+mod demo;
+mod import;
+mod logging;
+mod operator;
+mod output;
+mod serve;
+mod token;
+mod user;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use serde_json::json;
+
+use config::Resolved;
+use operator::Operator;
+use output::{Failure, Format};
+
+/// Keeps the users of a development platform and their personal access tokens, and ends all access of who leaves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "offboard",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n\n\
+        Examples:\n  \
+        offboard serve --demo\n  \
+        offboard company create Acme --domain acme.example\n  \
+        offboard user create ada@acme.example --company Acme --name 'Ada Admin' --admin\n  \
+        offboard user deactivate lee@acme.example --reason 'left the company' --ticket HR-42"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// How to write data
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+    /// Where the data is: sqlite:PATH or postgres://… [env: OFFBOARD_DATABASE] [default: sqlite:offboard.db]
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// A configuration file in TOML [env: OFFBOARD_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the APIs until SIGTERM or Ctrl-C
+    Serve(serve::Serve),
+    /// Companies
+    #[command(subcommand, arg_required_else_help = true)]
+    Company(CompanyCommand),
+    /// Users: made, imported, suspended, deactivated
+    #[command(subcommand, arg_required_else_help = true)]
+    User(user::UserCommand),
+    /// Personal access tokens
+    #[command(subcommand, arg_required_else_help = true)]
+    Token(token::TokenCommand),
+    /// The audit trail
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(audit::AuditCommand),
+    /// Print the OpenAPI document that the server serves
+    Openapi,
+    /// Print the effective configuration, secrets masked, each value with where it came from
+    Config,
+    /// Print a script that completes commands in a shell
+    #[command(after_help = "Example:\n  offboard completions bash > /etc/bash_completion.d/offboard")]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum CompanyCommand {
+    /// Make a company
+    #[command(after_help = "Example:\n  offboard company create Acme --domain acme.example --domain acme.test")]
+    Create {
+        /// Its name; no other company has it, in whatever case
+        name: String,
+        /// An e-mail domain that it owns; may be given again
+        #[arg(long = "domain", value_name = "DOMAIN")]
+        domains: Vec<String>,
+    },
+}
+
+/// Runs the program with these arguments.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &arguments),
+    };
+    let format = cli.global.format;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(format),
+    };
+    match runtime.block_on(execute(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(format),
+    }
+}
+
+/// Help goes to standard output with status 0, wrong usage to standard error with status 2.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let asked_for_json = arguments.iter().zip(arguments.iter().skip(1)).any(|(a, b)| a == "--format" && b == "json")
+        || arguments.iter().any(|argument| argument == "--format=json");
+    if error.use_stderr() && asked_for_json {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        output::report(Format::Json, message, Some("offboard --help shows how commands are written"));
+    } else if error.print().is_err() {
+        return ExitCode::from(1);
+    }
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+async fn execute(cli: Cli) -> Result<(), Failure> {
+    let format = cli.global.format;
+    match cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "offboard", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Openapi => serve::print_document(format),
+        Command::Config => print_config(&cli.global.resolve(&[])?, format),
+        Command::Serve(serve) => {
+            let resolved = cli.global.resolve(&serve.flags())?;
+            serve.run(&resolved).await
+        }
+        Command::Company(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::User(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::Token(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::Audit(command) => command.run(&cli.global.operator().await?, format).await,
+    }
+}
+
+impl Global {
+    fn resolve(&self, flags: &[(&str, Option<&str>)]) -> Result<Resolved, Failure> {
+        let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let file = self.config.clone().or_else(|| environment("OFFBOARD_CONFIG").map(PathBuf::from));
+        let mut flags = flags.to_vec();
+        flags.push(("database", self.database.as_deref()));
+        Ok(config::resolve(&flags, environment, file.as_deref())?)
+    }
+
+    /// Opens the database for a local command.
+    async fn operator(&self) -> Result<Operator, Failure> {
+        let resolved = self.resolve(&[])?;
+        logging::start(tracing::Level::WARN, resolved.logging()?.1);
+        Operator::open(resolved.location()?).await
+    }
+}
+
+impl CompanyCommand {
+    async fn run(self, operator: &Operator, format: Format) -> Result<(), Failure> {
+        let Self::Create { name, domains } = self;
+        let domains = domains.iter().map(|domain| crate::model::company::Domain::parse(domain));
+        let domains = domains.collect::<Result<_, _>>()?;
+        let company = operator.directory.create_company(&operator.caller, &name, domains).await?;
+        let domains: Vec<&str> = company.domains.iter().map(|domain| domain.as_str()).collect();
+        let document = json!({"uuid": company.id.to_string(), "name": company.name, "domains": domains});
+        format.print(&document, || format!("Made the company {} ({})", company.name, company.id))
+    }
+}
+
+fn print_config(resolved: &Resolved, format: Format) -> Result<(), Failure> {
+    let values = resolved.display().map(|(name, value, source)| {
+        (name.to_owned(), json!({"value": value, "source": source.to_string()}))
+    });
+    let document = serde_json::Value::Object(values.collect());
+    format.print(&document, || {
+        let mut table = user::table(["KEY", "VALUE", "FROM"]);
+        for (name, value, source) in resolved.display() {
+            table.add_row([name.to_owned(), value, source.to_string()]);
+        }
+        table.to_string()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,165 @@
+//! What a command says: data on standard output, everything else on standard error.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::domain;
+use crate::model::Invalid;
+use crate::store;
+
+/// How data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document, members in camelCase.
+    Json,
+}
+
+impl Format {
+    /// Writes an answer: the document, or the text that a person reads.
+    pub(super) fn print(self, document: &Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match self {
+            Self::Json => writeln!(out, "{document}")?,
+            Self::Text => writeln!(out, "{}", text().trim_end())?,
+        }
+        Ok(out.flush()?)
+    }
+}
+
+/// A list that may be longer than memory: written item by item.
+pub(super) struct Listing<W: Write> {
+    out: W,
+    format: Format,
+    empty: bool,
+}
+
+impl<W: Write> Listing<W> {
+    /// Begins a list that stands under this name in the document.
+    pub(super) fn begin(mut out: W, format: Format, name: &str) -> io::Result<Self> {
+        if format == Format::Json {
+            write!(out, "{{{}:[", Value::from(name))?;
+        }
+        Ok(Self { out, format, empty: true })
+    }
+
+    /// Writes one item.
+    pub(super) fn item(&mut self, document: &Value, text: &str) -> io::Result<()> {
+        match self.format {
+            Format::Json if self.empty => write!(self.out, "{document}")?,
+            Format::Json => write!(self.out, ",{document}")?,
+            Format::Text => writeln!(self.out, "{text}")?,
+        }
+        self.empty = false;
+        Ok(())
+    }
+
+    /// Whether there was no item.
+    pub(super) fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// Ends the list; the rest of the document follows it, or a last line for people.
+    pub(super) fn end(mut self, rest: &[(&str, Value)], text: &str) -> io::Result<()> {
+        if self.format == Format::Json {
+            write!(self.out, "]")?;
+            for (name, value) in rest {
+                write!(self.out, ",{}:{value}", Value::from(*name))?;
+            }
+            writeln!(self.out, "}}")?;
+        } else if !text.is_empty() {
+            writeln!(self.out, "{text}")?;
+        }
+        self.out.flush()
+    }
+}
+
+/// Why a command was not done, and what to do about it.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    hint: Option<String>,
+    /// Whether the answer was written all the same, with the failures in it.
+    reported: bool,
+}
+
+impl Failure {
+    /// A failure that a person can do something about.
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()), reported: false }
+    }
+
+    /// Some of many rows failed, and the answer says which.
+    pub(super) fn reported() -> Self {
+        Self { message: String::new(), hint: None, reported: true }
+    }
+
+    /// Tells the failure and gives the exit status 1.
+    pub fn report(&self, format: Format) -> ExitCode {
+        if !self.reported {
+            report(format, &self.message, self.hint.as_deref());
+        }
+        ExitCode::from(1)
+    }
+}
+
+/// Tells an error: as the one document on standard output, or in words on standard error.
+pub(super) fn report(format: Format, message: &str, hint: Option<&str>) {
+    // Where nobody can hear it there is nothing left to do.
+    let _ = match format {
+        Format::Json => writeln!(io::stdout(), "{}", json!({"error": {"message": message, "hint": hint}})),
+        Format::Text => {
+            let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            writeln!(io::stderr(), "error: {message}{hint}")
+        }
+    };
+}
+
+impl From<domain::Error> for Failure {
+    fn from(error: domain::Error) -> Self {
+        let hint = match &error {
+            domain::Error::Refused(domain::Refusal::LastAdmin) => {
+                Some("make another Mendix Admin first: offboard user create EMAIL --company COMPANY --name NAME --admin")
+            }
+            domain::Error::Refused(domain::Refusal::NoSuchUser) | domain::Error::NotFound(_) => {
+                Some("offboard user list shows who there is")
+            }
+            domain::Error::WrongStatus(crate::model::user::Status::Deactivated) => {
+                Some("offboard user reactivate EMAIL lets a deactivated user back in, without credentials")
+            }
+            domain::Error::WrongStatus(crate::model::user::Status::Suspended) => {
+                Some("offboard user resume EMAIL lets a suspended user back in")
+            }
+            domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
+            domain::Error::Refused(_)
+            | domain::Error::WrongStatus(crate::model::user::Status::Active)
+            | domain::Error::Invalid(_)
+            | domain::Error::Exists(_)
+            | domain::Error::Internal(_) => None,
+        };
+        Self { message: error.to_string(), hint: hint.map(str::to_owned), reported: false }
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        domain::Error::from(error).into()
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(error: Invalid) -> Self {
+        Self { message: error.0, hint: None, reported: false }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { message: error.to_string(), hint: None, reported: false }
+    }
+}

@@ -1,0 +1,185 @@
+//! `offboard serve`: wires the rooms together and runs them until asked to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::config::{Resolved, Server};
+use super::output::{Failure, Format};
+use super::{demo, logging};
+use crate::access::Gate;
+use crate::domain::Directory;
+use crate::http::server;
+use crate::http::tls::Certificate;
+use crate::http::{self, App, Settings};
+use crate::model::clock::SystemClock;
+use crate::model::entropy::SystemEntropy;
+use crate::store::{Location, Store};
+
+/// How often the uses of tokens are written down.
+const USES_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the certificate's files are looked at; SIGHUP has them looked at now.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  offboard serve --demo\n  \
+    offboard --database postgres://offboard@db/offboard serve --listen 0.0.0.0:8080")]
+pub(super) struct Serve {
+    /// The address and port to serve on [env: OFFBOARD_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// How the outside reaches the server [env: OFFBOARD_PUBLIC_URL]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Requests per token, as N/period, or off [env: OFFBOARD_RATE_LIMIT] [default: 600/1m]
+    #[arg(long, value_name = "LIMIT")]
+    rate_limit: Option<String>,
+    /// Fill a throw-away database with a sample company, and print what to try next
+    #[arg(long, conflicts_with = "database")]
+    demo: bool,
+}
+
+impl Serve {
+    /// What the command line sets.
+    pub(super) fn flags(&self) -> [(&'static str, Option<&str>); 3] {
+        [
+            ("listen", self.listen.as_deref()),
+            ("public_url", self.public_url.as_deref()),
+            ("rate_limit", self.rate_limit.as_deref()),
+        ]
+    }
+
+    pub(super) async fn run(&self, resolved: &Resolved) -> Result<(), Failure> {
+        let config = resolved.server()?;
+        let (level, json) = resolved.logging()?;
+        logging::start(level, json);
+        if !self.demo {
+            return run(&config, resolved.location()?, None).await;
+        }
+        let folder = demo::Folder::make()?;
+        run(&config, Location::Sqlite(folder.database()), Some(&folder)).await
+    }
+}
+
+async fn run(config: &Server, location: Location, demo: Option<&demo::Folder>) -> Result<(), Failure> {
+    let certificate = match &config.tls {
+        Some((chain, key)) => Some(Arc::new(Certificate::open(chain.clone(), key.clone())?)),
+        None => None,
+    };
+    raise_file_limit(config.limits.connections);
+    let store = Arc::new(Store::open(location).await?);
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        Failure::new(format!("can not listen on {}: {error}", config.listen), "choose another one with --listen HOST:PORT")
+    })?;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let own_url = format!("{scheme}://{}", listener.local_addr()?);
+    let public_url = config.public_url.as_ref().map_or(own_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
+    let app = wire(config, Arc::clone(&store), public_url.starts_with("https:"));
+
+    let stop = CancellationToken::new();
+    let serving = server::serve(listener, http::router(&app.0), certificate.clone(), config.limits.clone(), stop.clone());
+    let serving = tokio::spawn(serving);
+    let chores = tokio::spawn(chores(Arc::clone(&app.1), certificate));
+    tracing::info!(url = own_url, "listening");
+    if let Some(folder) = demo {
+        demo::fill(folder, store, &public_url).await?;
+    }
+
+    stop_signal().await?;
+    tracing::info!("stopping: finishing what runs");
+    app.0.stop();
+    stop.cancel();
+    tokio::select! {
+        cut = serving => {
+            let cut = cut.unwrap_or_default();
+            if cut > 0 {
+                tracing::warn!(cut, "connections were cut when the time to finish was over");
+            }
+        }
+        again = stop_signal() => {
+            again?;
+            return Err(Failure::new("stopped at once, by a second signal", "running requests were cut"));
+        }
+    }
+    chores.abort();
+    if let Err(error) = app.1.write_uses().await {
+        tracing::warn!(%error, "the last uses of tokens were not written down");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn wire(config: &Server, store: Arc<Store>, https: bool) -> (App, Arc<Gate>) {
+    let clock = Arc::new(SystemClock::start());
+    let entropy = Arc::new(SystemEntropy);
+    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone()));
+    let directory = Directory::new(store, clock.clone(), entropy.clone());
+    let settings = Settings {
+        rate_limit: config.rate_limit,
+        trusted_proxies: config.trusted_proxies.clone(),
+        body_limit: config.body_limit,
+        body_timeout: config.body_timeout,
+        https,
+    };
+    (App::new(directory, Arc::clone(&gate), clock, entropy, settings), gate)
+}
+
+/// What is done beside requests, until the server stops.
+async fn chores(gate: Arc<Gate>, certificate: Option<Arc<Certificate>>) {
+    let mut uses = tokio::time::interval(USES_INTERVAL);
+    let mut renewal = tokio::time::interval(CERTIFICATE_INTERVAL);
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return tracing::error!("can not listen to SIGHUP");
+    };
+    loop {
+        tokio::select! {
+            _ = uses.tick() => {
+                if let Err(error) = gate.write_uses().await {
+                    tracing::warn!(%error, "uses of tokens were not written down");
+                }
+            }
+            _ = renewal.tick() => renew(certificate.as_deref()),
+            _ = hangup.recv() => renew(certificate.as_deref()),
+        }
+    }
+}
+
+fn renew(certificate: Option<&Certificate>) {
+    match certificate.map(Certificate::renew) {
+        Some(Ok(true)) => tracing::info!("the TLS certificate was renewed"),
+        Some(Err(error)) => tracing::error!(%error, "the TLS certificate was not renewed; the old one stays in use"),
+        Some(Ok(false)) | None => {}
+    }
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Each connection is a file; shells often allow fewer than the system would.
+fn raise_file_limit(connections: usize) {
+    let wanted = connections as u64 + 256;
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(got) if got < wanted => tracing::warn!(got, wanted, "the limit of open files is low; see ulimit -n"),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "can not raise the limit of open files"),
+    }
+}
+
+/// `offboard openapi`
+pub(super) fn print_document(format: Format) -> Result<(), Failure> {
+    let document = http::document();
+    let pretty = document.to_pretty_json().map_err(|error| Failure::new(error.to_string(), "please report it"))?;
+    let compact = serde_json::to_value(&document).map_err(|error| Failure::new(error.to_string(), "please report it"))?;
+    format.print(&compact, || pretty)
+}

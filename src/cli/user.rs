@@ -1,0 +1,237 @@
+//! `offboard user …`
+
+use std::io::{BufWriter, IsTerminal, Read};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+
+use super::import;
+use super::operator::Operator;
+use super::output::{Failure, Format, Listing};
+use crate::domain::transitions::{Request, Transition};
+use crate::domain::users::NewUser;
+use crate::model::audit::Note;
+use crate::model::text::{NAME_LENGTH, REASON_LENGTH, one_line};
+use crate::model::user::{Role, User};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Make a user
+    #[command(after_help = "Example:\n  \
+        offboard user create ada@acme.example --company Acme --name 'Ada Admin' --admin")]
+    Create {
+        /// The e-mail address; nobody else has it, in whatever spelling
+        email: String,
+        /// The company, by name or UUID
+        #[arg(long, value_name = "NAME|UUID")]
+        company: String,
+        /// What the person is called
+        #[arg(long, value_name = "TEXT")]
+        name: String,
+        /// Make the person a Mendix Admin
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Show a user
+    Show {
+        /// E-mail address or UUID
+        user: String,
+    },
+    /// List all users
+    List,
+    /// Make many users from a CSV file; running it again changes nothing
+    #[command(after_help = "The file's first line is: email,name,admin\n\
+        Rows that can't be made are told with their line, and the others are made.\n\n\
+        Example:\n  offboard user import joiners.csv --company Acme")]
+    Import {
+        /// The file; - reads standard input
+        file: PathBuf,
+        /// The company, by name or UUID
+        #[arg(long, value_name = "NAME|UUID")]
+        company: String,
+    },
+    /// Set a user's password, read from standard input
+    #[command(after_help = "Example:\n  offboard user set-password ada@acme.example --stdin < password.txt")]
+    SetPassword {
+        /// E-mail address or UUID
+        user: String,
+        /// Read the password from standard input; a line break at its end is not part of it
+        #[arg(long, required = true)]
+        stdin: bool,
+    },
+    /// Stop a user for a while: credentials sleep until resume
+    Suspend(Act),
+    /// Let a suspended user back in
+    Resume(Act),
+    /// End all access of a user; its tokens are revoked for good
+    #[command(after_help = "Example:\n  \
+        offboard user deactivate lee@acme.example --reason 'left the company' --ticket HR-42")]
+    Deactivate(Act),
+    /// Let a deactivated user back in, with no credential at all
+    Reactivate(Act),
+}
+
+/// A change of a user's status.
+#[derive(Debug, Args)]
+pub(super) struct Act {
+    /// E-mail address or UUID
+    user: String,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// The ticket that asks for it, for the audit trail
+    #[arg(long, value_name = "TEXT")]
+    ticket: Option<String>,
+    /// Only tell what would happen
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How many users are read at once.
+const PAGE: u32 = 1000;
+
+impl UserCommand {
+    pub(super) async fn run(self, operator: &Operator, format: Format) -> Result<(), Failure> {
+        let Operator { directory, caller } = operator;
+        match self {
+            Self::Create { email, company, name, admin } => {
+                let company = directory.find_company(&company).await?;
+                let role = if admin { Role::MendixAdmin } else { Role::Member };
+                let user = directory.create_user(caller, company.id, NewUser::parse(&email, &name, role)?).await?;
+                format.print(&document(&user), || format!("Made the user {} ({})", user.email, user.id))
+            }
+            Self::Show { user } => {
+                let user = directory.find_user(&user).await?;
+                format.print(&document(&user), || show(&user))
+            }
+            Self::List => list(operator, format).await,
+            Self::Import { file, company } => {
+                let company = directory.find_company(&company).await?;
+                import::run(operator, &file, company.id, format).await
+            }
+            Self::SetPassword { user, stdin: _ } => {
+                let user = directory.find_user(&user).await?;
+                directory.set_password(caller, user.id, &read_password()?).await?;
+                let document = json!({"uuid": user.id.to_string()});
+                format.print(&document, || format!("Set the password of {}", user.email))
+            }
+            Self::Suspend(act) => {
+                let (user, request) = act.read(operator).await?;
+                act.tell(&directory.suspend(caller, user.id, request).await?, format)
+            }
+            Self::Resume(act) => {
+                let (user, request) = act.read(operator).await?;
+                act.tell(&directory.resume(caller, user.id, request).await?, format)
+            }
+            Self::Deactivate(act) => {
+                let (user, request) = act.read(operator).await?;
+                act.tell(&directory.deactivate(caller, user.id, request).await?, format)
+            }
+            Self::Reactivate(act) => {
+                let (user, request) = act.read(operator).await?;
+                act.tell(&directory.reactivate(caller, user.id, request).await?, format)
+            }
+        }
+    }
+}
+
+impl Act {
+    async fn read(&self, operator: &Operator) -> Result<(User, Request), Failure> {
+        let reason = self.reason.as_deref().map(|text| one_line("reason", text, REASON_LENGTH)).transpose()?;
+        let ticket = self.ticket.as_deref().map(|text| one_line("ticket", text, NAME_LENGTH)).transpose()?;
+        let user = operator.directory.find_user(&self.user).await?;
+        Ok((user, Request { note: Note { reason, ticket }, dry_run: self.dry_run }))
+    }
+
+    fn tell(&self, transition: &Transition, format: Format) -> Result<(), Failure> {
+        let mut user = transition.user.clone();
+        if !self.dry_run {
+            user.status = transition.to;
+        }
+        let document = json!({
+            "user": document(&user),
+            "from": transition.user.status.as_str(),
+            "to": transition.to.as_str(),
+            "at": transition.at.to_string(),
+            // Nobody can sign in yet, so there are no sessions.
+            "sessionsEnded": 0,
+            "tokensRevoked": transition.tokens_revoked,
+            "dryRun": self.dry_run,
+        });
+        format.print(&document, || {
+            let (email, to) = (&user.email, transition.to.as_str());
+            match (transition.changed(), self.dry_run) {
+                (false, _) => format!("{email} is {to} since {}; nothing to do", transition.at),
+                (true, true) => format!("{email} would be {to}, tokens revoked: {}", transition.tokens_revoked),
+                (true, false) => format!("{email} is {to}, tokens revoked: {}", transition.tokens_revoked),
+            }
+        })
+    }
+}
+
+/// A user as every command shows it.
+pub(super) fn document(user: &User) -> Value {
+    json!({
+        "uuid": user.id.to_string(),
+        "emailAddress": user.email.as_str(),
+        "name": user.name,
+        "companyUuid": user.company.to_string(),
+        "admin": user.role.is_admin(),
+        "status": user.status.as_str(),
+    })
+}
+
+/// A table that reads well without colour.
+pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table
+}
+
+fn show(user: &User) -> String {
+    let role = if user.role.is_admin() { ", Mendix Admin" } else { "" };
+    format!(
+        "{} ({}{role})\nUUID:    {}\nCompany: {}\nStatus:  {} since {}\nMade:    {}",
+        user.email,
+        user.name,
+        user.id,
+        user.company,
+        user.status.as_str(),
+        user.status_since,
+        user.created_at
+    )
+}
+
+async fn list(operator: &Operator, format: Format) -> Result<(), Failure> {
+    let mut listing = Listing::begin(BufWriter::new(std::io::stdout()), format, "users")?;
+    let mut after = None;
+    loop {
+        let users = operator.directory.list_users(after, PAGE).await?;
+        for user in &users {
+            let role = if user.role.is_admin() { "admin" } else { "member" };
+            let text = format!("{}  {:<11}  {role:<6}  {}  {}", user.id, user.status.as_str(), user.email, user.name);
+            listing.item(&document(user), &text)?;
+        }
+        match users.last() {
+            Some(last) if users.len() == PAGE as usize => after = Some(last.id),
+            _ => break,
+        }
+    }
+    let none = listing.is_empty();
+    listing.end(&[], if none { "There are no users yet; offboard user create makes one" } else { "" })?;
+    Ok(())
+}
+
+fn read_password() -> Result<String, Failure> {
+    const LONGEST: u64 = 4096;
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        eprintln!("Type the password, then Ctrl-D:");
+    }
+    let mut text = String::new();
+    stdin.lock().take(LONGEST).read_to_string(&mut text)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}

@@ -1,0 +1,89 @@
+//! What can go wrong, in the words of the domain.
+
+use crate::model::Invalid;
+use crate::model::scope::{Scope, Scopes};
+use crate::model::user::Status;
+use crate::store;
+
+/// Why an operation was not done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The caller may not, or not on this target. An audit entry says so too.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// A value breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// What is to be made exists; names it.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// What is named does not exist.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// The user's status does not allow it.
+    #[error("the user is {}", .0.as_str())]
+    WrongStatus(Status),
+    /// The store can't be reached or is overloaded; what the log keeps.
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+    /// Our fault; what the log keeps, never for the caller.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(cause) | store::Error::Conflict(cause) => Self::Unavailable(cause),
+            store::Error::Taken(cause) | store::Error::Broken(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Why a known caller was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The token lacks a scope.
+    #[error("the token lacks the scope {}", .required.as_str())]
+    MissingScope {
+        /// The one that is needed.
+        required: Scope,
+        /// Those that the token has.
+        provided: Scopes,
+    },
+    /// Only an active Mendix Admin may.
+    #[error("only a Mendix Admin may do this")]
+    NotAdmin,
+    /// Nobody may do this to himself.
+    #[error("nobody may do this to himself")]
+    Oneself,
+    /// The caller's company has no such user; whether another one has stays untold.
+    #[error("there is no such user in the caller's company")]
+    NoSuchUser,
+    /// The company would be left without an active Mendix Admin.
+    #[error("the company would be left without an active Mendix Admin")]
+    LastAdmin,
+    /// The caller's own access ended while the request was under way.
+    #[error("the caller's own access has ended")]
+    CallerEnded,
+}
+
+impl Refusal {
+    /// A short name for audit entries and metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::MissingScope { .. } => "missing_scope",
+            Self::NotAdmin => "not_admin",
+            Self::Oneself => "oneself",
+            Self::NoSuchUser => "no_such_user",
+            Self::LastAdmin => "last_admin",
+            Self::CallerEnded => "caller_ended",
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The one place that changes a user's status: one function a transition, one transaction each.
+//!
+//! | from \ act | suspend | resume | deactivate | reactivate |
+//! |---|---|---|---|---|
+//! | active | suspended | — | deactivated | — |
+//! | suspended | — | active | deactivated | refused |
+//! | deactivated | refused | refused | — | active |
+//!
+//! — is a success that changes nothing: no new time stamp, no audit entry.
+
+use super::{Directory, Error, Refusal, audit, guards};
+use crate::model::actor::{Actor, Caller};
+use crate::model::audit::{Action, Note, Subject};
+use crate::model::clock::Timestamp;
+use crate::model::id::UserId;
+use crate::model::token::EndReason;
+use crate::model::user::{Status, User};
+use crate::store::{self, Tx, tokens, users};
+
+/// How a transition is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Why, and under which ticket.
+    pub note: Note,
+    /// Only tell what would happen.
+    pub dry_run: bool,
+}
+
+/// What a transition did, or would do.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The user as it was found.
+    pub user: User,
+    /// The status after; the same as before when there was nothing to do.
+    pub to: Status,
+    /// Since when the user has that status: the first time stamp stays.
+    pub at: Timestamp,
+    /// How many tokens were revoked for good.
+    pub tokens_revoked: u64,
+}
+
+impl Transition {
+    /// Whether there was anything to do.
+    pub fn changed(&self) -> bool {
+        self.user.status != self.to
+    }
+}
+
+impl Directory {
+    /// Ends all access of a user: the status, every token and the password go in one transaction.
+    ///
+    /// When this has returned, nothing that begins afterwards succeeds with any credential of the user. Calling it
+    /// again succeeds and changes nothing.
+    ///
+    /// # Errors
+    /// Refused for oneself, for a user whom the caller's company does not have, and for its last active admin.
+    pub async fn deactivate(&self, caller: &Caller, target: UserId, request: Request) -> Result<Transition, Error> {
+        self.transition(caller, target, Action::DeactivateUser, request).await
+    }
+
+    /// Stops a user for a while: credentials are refused until [`Directory::resume`], and none is ended.
+    ///
+    /// # Errors
+    /// As [`Directory::deactivate`]; and [`Error::WrongStatus`] when the user is deactivated.
+    pub async fn suspend(&self, caller: &Caller, target: UserId, request: Request) -> Result<Transition, Error> {
+        self.transition(caller, target, Action::SuspendUser, request).await
+    }
+
+    /// Lets a suspended user back in; password and tokens work again.
+    ///
+    /// # Errors
+    /// [`Error::WrongStatus`] when the user is deactivated.
+    pub async fn resume(&self, caller: &Caller, target: UserId, request: Request) -> Result<Transition, Error> {
+        self.transition(caller, target, Action::ResumeUser, request).await
+    }
+
+    /// Lets a deactivated user back in, with no credential at all.
+    ///
+    /// # Errors
+    /// [`Error::WrongStatus`] when the user is suspended.
+    pub async fn reactivate(&self, caller: &Caller, target: UserId, request: Request) -> Result<Transition, Error> {
+        self.transition(caller, target, Action::ReactivateUser, request).await
+    }
+
+    async fn transition(
+        &self,
+        caller: &Caller,
+        target: UserId,
+        action: Action,
+        request: Request,
+    ) -> Result<Transition, Error> {
+        let subject = Some(Subject::User(target));
+        self.require(caller, action, subject).await?;
+        let draft = self.draft(caller, action, subject, request.note);
+        let caller = caller.clone();
+        let outcome = self
+            .store
+            .write(async move |tx| {
+                let mut decision = decide(tx, &caller, target, action, draft.at).await?;
+                match &mut decision {
+                    Ok(transition) if request.dry_run => foresee(tx, transition).await?,
+                    Ok(transition) if transition.changed() => apply(tx, transition, &draft).await?,
+                    Err(Denied::Refused(refusal)) if !request.dry_run => {
+                        draft.refused(tx, audit::company_of(&caller), refusal).await?;
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+                Ok(decision)
+            })
+            .await?;
+        outcome.map_err(Error::from)
+    }
+}
+
+/// Why a transition does not take place.
+enum Denied {
+    Refused(Refusal),
+    Status(Status),
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(refusal) => refusal.into(),
+            Denied::Status(status) => Self::WrongStatus(status),
+        }
+    }
+}
+
+async fn decide(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    target: UserId,
+    action: Action,
+    now: Timestamp,
+) -> store::Result<Result<Transition, Denied>> {
+    if let Err(refusal) = guards::caller_may_still(tx, caller).await? {
+        return Ok(Err(Denied::Refused(refusal)));
+    }
+    let company = match &caller.actor {
+        Actor::User(identity) if identity.user == target => return Ok(Err(Denied::Refused(Refusal::Oneself))),
+        Actor::User(identity) => Some(identity.company),
+        Actor::Operator => None,
+    };
+    let Some(user) = users::lock(tx, target, company).await? else {
+        return Ok(Err(Denied::Refused(Refusal::NoSuchUser)));
+    };
+    let Some(to) = next(user.status, action) else {
+        return Ok(Err(Denied::Status(user.status)));
+    };
+    if to != Status::Active
+        && let Err(refusal) = guards::another_admin_stays(tx, &user).await?
+    {
+        return Ok(Err(Denied::Refused(refusal)));
+    }
+    let at = if user.status == to { user.status_since } else { now };
+    Ok(Ok(Transition { user, to, at, tokens_revoked: 0 }))
+}
+
+/// The status after an act; `None` when the act does not fit the status.
+fn next(from: Status, action: Action) -> Option<Status> {
+    match (action, from) {
+        (Action::DeactivateUser, _) => Some(Status::Deactivated),
+        (Action::SuspendUser, Status::Active | Status::Suspended) => Some(Status::Suspended),
+        (Action::ResumeUser, Status::Active | Status::Suspended) => Some(Status::Active),
+        (Action::ReactivateUser, Status::Active | Status::Deactivated) => Some(Status::Active),
+        _ => None,
+    }
+}
+
+async fn apply(tx: &mut Tx<'_>, transition: &mut Transition, draft: &audit::Draft) -> store::Result<()> {
+    let Transition { user, to, at, tokens_revoked } = transition;
+    if *to == Status::Deactivated {
+        users::deactivate(tx, user.id, *at).await?;
+        *tokens_revoked = tokens::end_all_of(tx, user.id, *at, EndReason::OwnerDeactivated).await?;
+    } else {
+        users::set_status(tx, user.id, *to, *at).await?;
+    }
+    let detail = serde_json::json!({
+        "from": user.status.as_str(), "to": to.as_str(), "tokensRevoked": tokens_revoked,
+    });
+    draft.done(tx, Some(user.company), Some(detail)).await
+}
+
+/// Counts what [`apply`] would end.
+async fn foresee(tx: &mut Tx<'_>, transition: &mut Transition) -> store::Result<()> {
+    if transition.changed() && transition.to == Status::Deactivated {
+        transition.tokens_revoked = tokens::count_not_ended(tx, transition.user.id).await?.unsigned_abs();
+    }
+    Ok(())
+}

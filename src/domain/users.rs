@@ -1,0 +1,182 @@
+//! Users: made, found, listed. Their status changes in `transitions` alone.
+
+use super::{Directory, Error, audit, passwords};
+use crate::model::actor::Caller;
+use crate::model::audit::{Action, Note, Subject};
+use crate::model::clock::Timestamp;
+use crate::model::email::Email;
+use crate::model::id::{self, CompanyId, UserId};
+use crate::model::text;
+use crate::model::user::{Role, Status, User};
+use crate::store::{self, Tx, companies, users};
+
+/// A user to be made.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The address; nobody else has it, in whatever spelling.
+    pub email: Email,
+    /// What the person is called.
+    pub name: String,
+    /// What the person may do.
+    pub role: Role,
+}
+
+impl NewUser {
+    /// Takes what a person wrote.
+    ///
+    /// # Errors
+    /// When the address is none or the name is empty, too long or of several lines.
+    pub fn parse(email: &str, name: &str, role: Role) -> Result<Self, Error> {
+        Ok(Self { email: Email::parse(email)?, name: text::one_line("name", name, text::NAME_LENGTH)?, role })
+    }
+}
+
+/// What became of one user of many.
+#[derive(Debug, Clone)]
+pub enum Made {
+    /// It was made.
+    Created(User),
+    /// It was there, just so.
+    Unchanged(User),
+    /// It was not made.
+    Failed(Error),
+}
+
+impl Directory {
+    /// Makes an active user.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when somebody has the address, in whatever spelling; [`Error::Invalid`] when another company
+    /// owns its domain.
+    pub async fn create_user(&self, caller: &Caller, company: CompanyId, new: NewUser) -> Result<User, Error> {
+        let mut made = self.create_users(caller, company, vec![new]).await?;
+        match made.pop() {
+            Some(Made::Created(user)) => Ok(user),
+            Some(Made::Unchanged(user)) => Err(Error::Exists(format!("a user with the address {}", user.email))),
+            Some(Made::Failed(error)) => Err(error),
+            None => Err(Error::Internal("no answer for a new user".to_owned())),
+        }
+    }
+
+    /// Makes many active users in one transaction; one that can't be made does not keep back the others.
+    /// One who is there already, with the same name and role, is left as it is.
+    ///
+    /// # Errors
+    /// When none could be made: the store is gone, or the caller may not.
+    pub async fn create_users(
+        &self,
+        caller: &Caller,
+        company: CompanyId,
+        new: Vec<NewUser>,
+    ) -> Result<Vec<Made>, Error> {
+        self.require(caller, Action::CreateUser, Some(Subject::Company(company))).await?;
+        let planned: Vec<(User, audit::Draft)> = new
+            .into_iter()
+            .map(|new| {
+                let user = self.plan(company, new);
+                let draft = self.draft(caller, Action::CreateUser, Some(Subject::User(user.id)), Note::default());
+                (user, draft)
+            })
+            .collect();
+        let made = self
+            .store
+            .write(async move |tx| {
+                let mut made = Vec::with_capacity(planned.len());
+                for (user, draft) in &planned {
+                    made.push(create(tx, user, draft).await?);
+                }
+                Ok(made)
+            })
+            .await;
+        made.map_err(|error| match error {
+            // Another writer was faster, between our look and our insert.
+            store::Error::Taken(_) => Error::Exists("a user with one of these addresses".to_owned()),
+            error => error.into(),
+        })
+    }
+
+    /// The user with this UUID or address.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn find_user(&self, reference: &str) -> Result<User, Error> {
+        let (id, email) = (UserId::parse(reference), Email::parse(reference));
+        let found = self
+            .store
+            .read(async move |tx| match (&id, &email) {
+                (Ok(id), _) => users::find(tx, *id).await,
+                (_, Ok(email)) => users::find_by_email(tx, email).await,
+                _ => Ok(None),
+            })
+            .await?;
+        found.ok_or_else(|| Error::NotFound(format!("user '{reference}'")))
+    }
+
+    /// Up to `limit` users after the given one, in the order of their identifiers.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, Error> {
+        Ok(self.store.read(async move |tx| users::list_after(tx, after, limit.into()).await).await?)
+    }
+
+    /// Sets a user's password.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is too short or too long; [`Error::WrongStatus`] when the user is deactivated, who
+    /// may hold no credential.
+    pub async fn set_password(&self, caller: &Caller, user: UserId, password: &str) -> Result<(), Error> {
+        let subject = Some(Subject::User(user));
+        self.require(caller, Action::SetPassword, subject).await?;
+        let hash = passwords::hash(password, &*self.entropy)?;
+        let draft = self.draft(caller, Action::SetPassword, subject, Note::default());
+        self.store
+            .write(async move |tx| {
+                let Some(found) = users::lock(tx, user, None).await? else {
+                    return Ok(Err(Error::NotFound(format!("user '{user}'"))));
+                };
+                if found.status == Status::Deactivated {
+                    return Ok(Err(Error::WrongStatus(found.status)));
+                }
+                users::set_password_hash(tx, user, &hash).await?;
+                draft.done(tx, Some(found.company), None).await?;
+                Ok(Ok(()))
+            })
+            .await?
+    }
+
+    fn plan(&self, company: CompanyId, new: NewUser) -> User {
+        let now: Timestamp = self.clock.now();
+        User {
+            id: UserId(id::random(&*self.entropy)),
+            company,
+            email: new.email,
+            name: new.name,
+            role: new.role,
+            status: Status::Active,
+            status_since: now,
+            created_at: now,
+        }
+    }
+}
+
+async fn create(tx: &mut Tx<'_>, user: &User, draft: &audit::Draft) -> store::Result<Made> {
+    if let Some(twin) = users::find_by_email(tx, &user.email).await? {
+        let same = twin.company == user.company && twin.name == user.name && twin.role == user.role;
+        return Ok(if same {
+            Made::Unchanged(twin)
+        } else {
+            Made::Failed(Error::Exists(format!("a user with the address {}", twin.email)))
+        });
+    }
+    let owner = companies::find_owner_of_domain(tx, user.email.domain()).await?;
+    if owner.is_some_and(|owner| owner != user.company) {
+        let domain = user.email.domain().as_str();
+        let reason = format!("the domain {domain} belongs to another company");
+        return Ok(Made::Failed(crate::model::Invalid::new(reason).into()));
+    }
+    users::insert(tx, user).await?;
+    let detail = serde_json::json!({"role": user.role.as_str()});
+    draft.done(tx, Some(user.company), Some(detail)).await?;
+    Ok(Made::Created(user.clone()))
+}

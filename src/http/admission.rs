@@ -1,0 +1,116 @@
+//! Who may come in: the token of the `Authorization` header, the limits, and the caller that a handler then knows.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::app::App;
+use super::failure::{Dialect, Failure};
+use super::frame::Circumstances;
+use super::limit::{Decision, Key};
+use crate::model::actor::{Actor, Caller, Origin};
+use crate::model::secret::PlainToken;
+
+/// From this many wrong tokens on, an address waits for each answer.
+const PATIENCE: u32 = 10;
+/// How much longer for each further one, and at most.
+const PENALTY: Duration = Duration::from_millis(50);
+const LONGEST_PENALTY: Duration = Duration::from_secs(1);
+
+/// The layer around every route that needs a token. Puts a [`Caller`] into the request's extensions.
+///
+/// A caller with a good token is counted by that token alone, so that nobody at the same address can use up his limit;
+/// everybody else is counted by address.
+pub(super) async fn admit(State((app, dialect)): State<(App, Dialect)>, mut request: Request, next: Next) -> Response {
+    let Some(circumstances) = request.extensions().get::<Circumstances>().copied() else {
+        return dialect.answer(&Failure::Internal, crate::model::id::RequestId(uuid::Uuid::nil()));
+    };
+    let id = circumstances.request;
+    let admitted = match presented(request.headers()) {
+        Ok(token) => authenticate(&app, dialect, circumstances, &token).await,
+        Err(failure) => Err(count_stranger(&app, circumstances, failure)),
+    };
+    let (response, decision) = match admitted {
+        Ok((caller, decision)) => {
+            request.extensions_mut().insert(caller);
+            (next.run(request).await, decision)
+        }
+        Err((failure, decision)) => (dialect.answer(&failure, id), decision),
+    };
+    with_limit(response, decision)
+}
+
+type Refused = (Failure, Option<Decision>);
+
+async fn authenticate(
+    app: &App,
+    dialect: Dialect,
+    circumstances: Circumstances,
+    token: &PlainToken,
+) -> Result<(Caller, Option<Decision>), Refused> {
+    let identity = match app.gate.authenticate(token).await {
+        Ok(Ok(identity)) => identity,
+        Ok(Err(refusal)) => {
+            app.metrics.refusal(refusal.as_str());
+            let (failure, decision) = count_stranger(app, circumstances, Failure::RejectedCredential);
+            slow_down(decision).await;
+            return Err((failure, decision));
+        }
+        Err(error) => return Err((error.into(), None)),
+    };
+    let decision = app.limiter.check(Key::Token(identity.token), app.clock.monotonic());
+    if decision.is_some_and(|decision| !decision.allowed) {
+        app.metrics.rate_limited("credential");
+        return Err((Failure::RateLimited, decision));
+    }
+    let Circumstances { request, address } = circumstances;
+    let origin = Origin { door: dialect.door, request, address: Some(address) };
+    Ok((Caller { actor: Actor::User(identity), origin }, decision))
+}
+
+/// The well-formed token of the one `Authorization` header; the scheme's case does not matter.
+fn presented(headers: &HeaderMap) -> Result<PlainToken, Failure> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(Failure::NoCredential)?;
+    if values.next().is_some() {
+        return Err(Failure::MalformedCredential);
+    }
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("MxToken").then(|| PlainToken::parse(token.trim()))?
+    });
+    token.ok_or(Failure::MalformedCredential)
+}
+
+/// Counts a request without a good token by its address.
+fn count_stranger(app: &App, circumstances: Circumstances, failure: Failure) -> Refused {
+    match failure {
+        Failure::NoCredential => app.metrics.refusal("no_credential"),
+        Failure::MalformedCredential => app.metrics.refusal("malformed_credential"),
+        _ => {}
+    }
+    let decision = app.limiter.check(Key::address(circumstances.address), app.clock.monotonic());
+    if decision.is_some_and(|decision| !decision.allowed) {
+        app.metrics.rate_limited("address");
+        return (Failure::RateLimited, decision);
+    }
+    (failure, decision)
+}
+
+/// Makes guessing slow: the more of its limit an address has used up, the longer it waits.
+async fn slow_down(decision: Option<Decision>) {
+    let excess = decision.map_or(0, |decision| decision.used().saturating_sub(PATIENCE));
+    if excess > 0 {
+        tokio::time::sleep((PENALTY * excess).min(LONGEST_PENALTY)).await;
+    }
+}
+
+fn with_limit(mut response: Response, decision: Option<Decision>) -> Response {
+    if let Some(decision) = decision {
+        decision.write(response.headers_mut());
+    }
+    response
+}

@@ -1,0 +1,63 @@
+//! `GET /api/v1/me`: whom a credential speaks for.
+
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::{DIALECT, Refusals};
+use crate::http::failure::Failure;
+use crate::model::actor::{Actor, Caller, Identity};
+
+/// A person and what the shown credential may be used for.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Me<'a> {
+    #[schema(example = "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10")]
+    uuid: String,
+    #[schema(example = "ada.admin@acme.example")]
+    email_address: &'a str,
+    #[schema(example = "Ada Admin")]
+    name: &'a str,
+    #[schema(example = "c0a8f2a4-93d5-4d6e-a1f1-2b7f0b1a9c33")]
+    company_uuid: String,
+    /// Whether the person is a Mendix Admin.
+    #[schema(example = true)]
+    admin: bool,
+    #[schema(example = "active")]
+    status: &'static str,
+    #[schema(example = json!(["mx:user-deactivation:write"]))]
+    scopes: Vec<&'static str>,
+}
+
+/// Tell whom this token speaks for
+///
+/// Any valid token may ask.
+#[utoipa::path(
+    get,
+    path = "/api/v1/me",
+    operation_id = "get_me",
+    tag = "Offboard API",
+    responses((status = 200, description = "The token's owner and scopes", body = Me), Refusals),
+    security(("MxToken" = [])),
+)]
+pub(in crate::http) async fn get_me(Extension(caller): Extension<Caller>) -> Response {
+    match &caller.actor {
+        Actor::User(identity) => Json(Me::from(identity)).into_response(),
+        Actor::Operator => DIALECT.answer(&Failure::Internal, caller.origin.request),
+    }
+}
+
+impl<'a> From<&'a Identity> for Me<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self {
+            uuid: identity.user.to_string(),
+            email_address: &identity.email,
+            name: &identity.name,
+            company_uuid: identity.company.to_string(),
+            admin: identity.role.is_admin(),
+            status: identity.status.as_str(),
+            scopes: identity.scopes.names(),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What every handler can reach.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::limit::Limiter;
+use super::metrics::Metrics;
+use super::request_log::RequestLog;
+use crate::access::Gate;
+use crate::domain::Directory;
+use crate::model::clock::Clock;
+use crate::model::entropy::Entropy;
+use crate::model::quota::Quota;
+
+/// What a deployment decides about the HTTP surface.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How often one credential, or one address without, may ask; `None` switches limits and slow-downs off.
+    pub rate_limit: Option<Quota>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The most bytes of a body.
+    pub body_limit: usize,
+    /// The longest that a body may take to arrive.
+    pub body_timeout: Duration,
+    /// Whether clients reach us by https, directly or through a proxy.
+    pub https: bool,
+}
+
+/// The state of a running server; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of [`App`].
+pub struct Parts {
+    pub(super) directory: Directory,
+    pub(super) gate: Arc<Gate>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) settings: Settings,
+    pub(super) limiter: Limiter,
+    pub(super) metrics: Metrics,
+    pub(super) request_log: RequestLog,
+    stopping: AtomicBool,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        directory: Directory,
+        gate: Arc<Gate>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: Settings,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            directory,
+            gate,
+            clock,
+            entropy,
+            limiter: Limiter::new(settings.rate_limit),
+            metrics: Metrics::new(),
+            request_log: RequestLog::new(),
+            settings,
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// From now on the server is not ready: it finishes what runs and takes nothing new.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

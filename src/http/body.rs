@@ -1,0 +1,61 @@
+//! Bodies: bounded in size and time, read as JSON whatever their type says.
+
+use axum::body::{Bytes, HttpBody, to_bytes};
+use axum::extract::Request;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, de};
+
+use super::app::App;
+use super::failure::Failure;
+
+/// Reads a body to its end.
+pub(super) async fn read(app: &App, request: Request) -> Result<Bytes, Failure> {
+    let limit = app.settings.body_limit;
+    let body = request.into_body();
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Failure::TooLarge);
+    }
+    match tokio::time::timeout(app.settings.body_timeout, to_bytes(body, limit)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => {
+            let too_large = std::error::Error::source(&error)
+                .is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+            Err(if too_large { Failure::TooLarge } else { Failure::Invalid("the body broke off".to_owned()) })
+        }
+        Err(_) => Err(Failure::TooSlow),
+    }
+}
+
+/// Takes a body as one JSON object of this shape; members that the shape does not have are ignored.
+pub(super) fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let invalid = |error: &dyn std::fmt::Display| Failure::Invalid(format!("The body is not as expected: {error}."));
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid(&"it is not UTF-8"))?;
+    serde_json::from_str::<Object<T>>(text).map(|Object(value)| value).map_err(|error| invalid(&error))
+}
+
+/// A JSON object. A derived shape alone would take an array of its members' values too.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+                Err(A::Error::invalid_type(de::Unexpected::Seq, &self))
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(std::marker::PhantomData))
+    }
+}

@@ -1,0 +1,115 @@
+//! What a request can fail with, before it is put into the words of a door.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::domain::{self, Refusal};
+use crate::model::actor::Door;
+use crate::model::id::RequestId;
+
+/// Why a request was not done.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// No `Authorization` header.
+    NoCredential,
+    /// The header holds no well-formed token.
+    MalformedCredential,
+    /// The token is unknown, ended, expired, or its owner is not active.
+    RejectedCredential,
+    /// The caller may not, or not on this target.
+    Forbidden(Refusal),
+    /// The request breaks a rule; says which.
+    Invalid(String),
+    /// The path exists, but not with this method.
+    MethodNotAllowed,
+    /// The body is larger than the limit.
+    TooLarge,
+    /// The body did not arrive in time.
+    TooSlow,
+    /// Too many requests.
+    RateLimited,
+    /// The store can't be reached, is overloaded, or the server stops.
+    Unavailable,
+    /// Our fault.
+    Internal,
+}
+
+impl From<domain::Error> for Failure {
+    /// What the log keeps stays here; what the client reads is the door's to say.
+    fn from(error: domain::Error) -> Self {
+        match error {
+            domain::Error::Refused(refusal) => Self::Forbidden(refusal),
+            domain::Error::Invalid(invalid) => Self::Invalid(invalid.0),
+            domain::Error::Unavailable(cause) => {
+                tracing::warn!(cause, "storage is unavailable");
+                Self::Unavailable
+            }
+            domain::Error::Internal(cause) => {
+                tracing::error!(cause, "internal error");
+                Self::Internal
+            }
+            // No operation behind today's doors gives these.
+            error @ (domain::Error::Exists(_) | domain::Error::NotFound(_) | domain::Error::WrongStatus(_)) => {
+                tracing::error!(cause = %error, "unexpected answer of the domain");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<crate::store::Error> for Failure {
+    fn from(error: crate::store::Error) -> Self {
+        domain::Error::from(error).into()
+    }
+}
+
+/// How a door speaks: under which name its requests are audited, and how it words a failure.
+#[derive(Clone, Copy)]
+pub(super) struct Dialect {
+    pub(super) door: Door,
+    pub(super) render: fn(&Failure, RequestId) -> Response,
+}
+
+impl Dialect {
+    /// The answer to a failed request, with the headers that every door sends.
+    pub(super) fn answer(self, failure: &Failure, request: RequestId) -> Response {
+        let mut response = (self.render)(failure, request);
+        let headers = response.headers_mut();
+        match response_header(failure) {
+            Some((name, value)) => drop(headers.insert(name, HeaderValue::from_static(value))),
+            None => {}
+        }
+        response
+    }
+}
+
+fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static str)> {
+    match failure {
+        Failure::NoCredential | Failure::MalformedCredential | Failure::RejectedCredential => {
+            Some((header::WWW_AUTHENTICATE, "MxToken realm=\"offboard\""))
+        }
+        Failure::Unavailable => Some((header::RETRY_AFTER, "1")),
+        Failure::TooLarge | Failure::TooSlow => Some((header::CONNECTION, "close")),
+        Failure::Forbidden(_)
+        | Failure::Invalid(_)
+        | Failure::MethodNotAllowed
+        | Failure::RateLimited
+        | Failure::Internal => None,
+    }
+}
+
+/// The body that the vendor's gateway, Kong, sends over the limit.
+pub(super) fn gateway_rate_limited() -> Response {
+    let body = serde_json::json!({"message": "API rate limit exceeded"});
+    (StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response()
+}
+
+/// The body that the vendor's gateway sends when what stands behind it is gone.
+pub(super) fn gateway_unavailable(request: RequestId) -> Response {
+    let body = serde_json::json!({
+        "message": "The service is not available at the moment, try again later",
+        "request_id": request.0.simple().to_string(),
+    });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}

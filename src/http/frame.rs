@@ -1,0 +1,119 @@
+//! What every request gets, whatever its door: an identifier, a client address, a line in the log, figures in the
+//! metrics, and the headers that keep browsers careful.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use ipnet::IpNet;
+use tracing::Instrument;
+
+use super::app::App;
+use super::request_log::Line;
+use crate::model::id::{self, RequestId};
+
+/// How a request came in; stands in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    pub(super) request: RequestId,
+    pub(super) address: IpAddr,
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost layer.
+pub(super) async fn frame(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let begun = app.clock.monotonic();
+    let id = RequestId(id::ordered(app.clock.now(), &*app.entropy));
+    let address = client_address(&request, &app.settings.trusted_proxies);
+    request.extensions_mut().insert(Circumstances { request: id, address });
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+
+    let span = tracing::info_span!("request", id = %id);
+    let mut response = next.run(request).instrument(span).await;
+
+    let headers = response.headers_mut();
+    harden(headers, app.settings.https);
+    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    let took = app.clock.monotonic().saturating_sub(begun);
+    let status = response.status();
+    app.metrics.request(&method, route, status, took);
+    app.request_log.write(&Line { request: id, method: &method, route, status, took, address }, begun);
+    response
+}
+
+/// Sets what a route has not set itself.
+fn harden(headers: &mut HeaderMap, https: bool) {
+    const DEFAULTS: [(HeaderName, &str); 4] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+}
+
+/// The address of the client: the peer's own or, behind trusted proxies, the last one in `X-Forwarded-For` that is
+/// none of them. Whoever else sends that header is not believed.
+fn client_address(request: &Request, trusted: &[IpNet]) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(peer)| peer.ip().to_canonical());
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let lines: Vec<&str> =
+        request.headers().get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
+    let mut nearest = peer;
+    loop {
+        match hops.next().map(|hop| hop.trim().parse::<IpAddr>()) {
+            Some(Ok(hop)) => nearest = hop.to_canonical(),
+            Some(Err(_)) | None => return nearest,
+        }
+        if !is_trusted(&nearest) {
+            return nearest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &[&str]) -> String {
+        let mut request = Request::new(axum::body::Body::empty());
+        let peer: IpAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer, 1)));
+        for line in forwarded {
+            request.headers_mut().append("x-forwarded-for", line.parse().unwrap());
+        }
+        client_address(&request, &["10.0.0.0/8".parse().unwrap()]).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        assert_eq!(address("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(address("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(address("::ffff:10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+    }
+
+    #[test]
+    fn what_the_client_itself_wrote_is_not_believed() {
+        assert_eq!(address("10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
+        assert_eq!(address("10.0.0.1", &["203.0.113.9", "198.51.100.7"]), "198.51.100.7");
+        assert_eq!(address("10.0.0.1", &["198.51.100.7, nonsense"]), "10.0.0.1");
+        assert_eq!(address("10.0.0.1", &[]), "10.0.0.1");
+    }
+}

@@ -1,0 +1,32 @@
+//! `/health/live` and `/health/ready`, for whoever starts, stops and routes to this process.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::app::App;
+
+/// A store that takes longer than this is no use to anybody.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// `GET /health/live`: the process runs.
+pub(super) async fn live() -> &'static str {
+    "live\n"
+}
+
+/// `GET /health/ready`: it can serve: the store answers, and nobody asked it to stop.
+pub(super) async fn ready(State(app): State<App>) -> Response {
+    if app.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match tokio::time::timeout(PATIENCE, app.directory.ping()).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "storage is unavailable\n").into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "storage does not answer\n").into_response(),
+    }
+}

@@ -1,0 +1,113 @@
+//! What Prometheus reads at `/metrics`. One registry a server, so that two in one process share nothing.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::app::App;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// The counters and histograms of one server.
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram>,
+    deactivations: Counter,
+    refusals: Family<ReasonLabels, Counter>,
+    rate_limited: Family<ReasonLabels, Counter>,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let mut registry = Registry::with_prefix("offboard");
+        let requests = Family::default();
+        registry.register("requests", "Requests answered", requests.clone());
+        let durations = Family::new_with_constructor(histogram as fn() -> Histogram);
+        let help = "Time from a request's arrival to its answer";
+        registry.register_with_unit("request_duration", help, Unit::Seconds, durations.clone());
+        let deactivations = Counter::default();
+        registry.register("deactivations", "Users deactivated through this server", deactivations.clone());
+        let refusals = Family::default();
+        registry.register("refusals", "Requests refused, by reason", refusals.clone());
+        let rate_limited = Family::default();
+        registry.register("rate_limited", "Requests over the rate limit, by what was counted", rate_limited.clone());
+        Self { registry, requests, durations, deactivations, refusals, rate_limited }
+    }
+
+    pub(super) fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        let route = route.to_owned();
+        self.durations.get_or_create(&RouteLabels { route: route.clone() }).observe(took.as_secs_f64());
+        let labels = RequestLabels { method: known(method), route, status: status.as_u16() };
+        self.requests.get_or_create(&labels).inc();
+    }
+
+    /// A user went from another status to deactivated.
+    pub(super) fn deactivation(&self) {
+        self.deactivations.inc();
+    }
+
+    /// A request was refused: by its credential, or a known caller by the rules.
+    pub(super) fn refusal(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// A request was over the limit of its `credential` or `address`.
+    pub(super) fn rate_limited(&self, reason: &'static str) {
+        self.rate_limited.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}
+
+/// 100 µs to 10 s.
+fn histogram() -> Histogram {
+    Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+}
+
+/// A client may send any word as its method; labels must be few.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(app): State<App>) -> Response {
+    let mut text = String::new();
+    match encode(&mut text, &app.metrics.registry) {
+        Ok(()) => {
+            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+                .into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,97 @@
+//! Doors: they translate a request, call the domain, and translate its answer back.
+//!
+//! A request passes [`frame`] (identifier, log, metrics), then, where a token is needed, a panic guard and
+//! [`admission`] (token, limits), and reaches its handler as a `Caller`.
+
+mod admission;
+mod api;
+mod app;
+mod body;
+mod failure;
+mod frame;
+mod health;
+mod limit;
+mod mendix;
+mod metrics;
+mod openapi;
+mod request_log;
+mod schema;
+pub mod server;
+pub mod tls;
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use futures_util::FutureExt;
+use utoipa::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+pub use app::{App, Settings};
+use failure::{Dialect, Failure};
+use frame::Circumstances;
+
+/// Every route of the server.
+pub fn router(app: &App) -> Router {
+    let (doors, document) = doors(|routes, dialect| with_door(routes, app, dialect)).split_for_parts();
+    doors
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
+        .merge(openapi::routes(document))
+        .fallback(no_such_path)
+        .layer(from_fn_with_state(app.clone(), frame::frame))
+        .with_state(app.clone())
+}
+
+/// The API document, without a server.
+pub fn document() -> utoipa::openapi::OpenApi {
+    doors(|routes, _| routes).into_openapi()
+}
+
+/// The routes that need a token, each with the dialect in which it is refused.
+fn doors(door: impl Fn(UtoipaMethodRouter<App>, Dialect) -> UtoipaMethodRouter<App>) -> OpenApiRouter<App> {
+    use mendix::{deactivation, identifiers};
+
+    OpenApiRouter::with_openapi(openapi::ApiDocument::openapi())
+        .routes(door(routes!(deactivation::deactivate_user), deactivation::DIALECT))
+        .routes(door(routes!(identifiers::look_up_users), identifiers::DIALECT))
+        .routes(door(
+            routes!(identifiers::look_up_users_by_guide, identifiers::look_up_users_by_guide_with_get),
+            identifiers::DIALECT,
+        ))
+        .routes(door(routes!(api::me::get_me), api::problem::DIALECT))
+}
+
+/// Puts admission around the methods that exist, an answer in the door's words on the others, and the panic guard
+/// around both.
+fn with_door(routes: UtoipaMethodRouter<App>, app: &App, dialect: Dialect) -> UtoipaMethodRouter<App> {
+    routes.map(|methods| {
+        methods
+            .route_layer(from_fn_with_state((app.clone(), dialect), admission::admit))
+            .fallback(move |request: Request| async move { dialect.answer(&Failure::MethodNotAllowed, id_of(&request)) })
+            .layer(from_fn_with_state(dialect, guard))
+    })
+}
+
+/// Answers a handler that panicked with the door's 500.
+async fn guard(State(dialect): State<Dialect>, request: Request, next: Next) -> Response {
+    let id = id_of(&request);
+    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a handler panicked");
+        dialect.answer(&Failure::Internal, id)
+    })
+}
+
+async fn no_such_path(request: Request) -> Response {
+    api::problem::no_such_path(id_of(&request))
+}
+
+fn id_of(request: &Request) -> crate::model::id::RequestId {
+    let circumstances = request.extensions().get::<Circumstances>();
+    circumstances.map_or(crate::model::id::RequestId(uuid::Uuid::nil()), |circumstances| circumstances.request)
+}

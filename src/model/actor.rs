@@ -1,0 +1,82 @@
+//! Who asks, through which door, from where.
+
+use std::net::IpAddr;
+
+use super::id::{CompanyId, RequestId, TokenId, UserId};
+use super::scope::Scopes;
+use super::user::{Role, Status};
+
+/// A request's author and circumstances; every operation of the domain takes one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who asks.
+    pub actor: Actor,
+    /// How the question came in.
+    pub origin: Origin,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub enum Actor {
+    /// A person, proven by a credential.
+    User(Identity),
+    /// Whoever runs the host, at the command line.
+    Operator,
+}
+
+/// A person together with the credential that proved it.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The person.
+    pub user: UserId,
+    /// The person's company.
+    pub company: CompanyId,
+    /// The person's address, as written.
+    pub email: String,
+    /// What the person is called.
+    pub name: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Live status at the time of the check; only an active user is ever let in.
+    pub status: Status,
+    /// The personal access token that was shown.
+    pub token: TokenId,
+    /// What that token may be used for.
+    pub scopes: Scopes,
+}
+
+/// How a question came in.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Through which surface.
+    pub door: Door,
+    /// Under which id it stands in log and audit trail.
+    pub request: RequestId,
+    /// From which address; the command line has none.
+    pub address: Option<IpAddr>,
+}
+
+/// A surface through which requests come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// User Deactivation API.
+    UserDeactivation,
+    /// User Identifiers API.
+    UserIdentifiers,
+    /// Our own HTTP API.
+    Api,
+    /// The command line on the host.
+    CommandLine,
+}
+
+impl Door {
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserDeactivation => "user_deactivation_api",
+            Self::UserIdentifiers => "user_identifiers_api",
+            Self::Api => "api",
+            Self::CommandLine => "command_line",
+        }
+    }
+}

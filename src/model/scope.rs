@@ -1,0 +1,97 @@
+//! What a personal access token may be used for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::Invalid;
+
+/// One permission of a token, by the vendor's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Deactivate users (API 1).
+    UserDeactivationWrite,
+    /// Look up the UUIDs of e-mail addresses (API 2).
+    UserIdentifiersRead,
+    /// Read the company's audit log (API 3).
+    AuditLoggingRead,
+}
+
+impl Scope {
+    /// Every scope that there is.
+    pub const ALL: [Self; 3] = [Self::UserDeactivationWrite, Self::UserIdentifiersRead, Self::AuditLoggingRead];
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserDeactivationWrite => "mx:user-deactivation:write",
+            Self::UserIdentifiersRead => "mx:mxid3:user-identifiers:uuid:read",
+            Self::AuditLoggingRead => "mx:audit-logging:read",
+        }
+    }
+
+    /// Reads a name on the wire.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            Invalid::new(format!("there is no scope '{text}'; there are: {known}"))
+        })
+    }
+}
+
+/// A set of scopes; written, as in OAuth (RFC 6749 section 3.3), with spaces between.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scopes(BTreeSet<Scope>);
+
+impl Scopes {
+    /// Whether this permission is among them.
+    pub fn contains(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|scope| scope.as_str()).collect()
+    }
+
+    /// Takes what the store holds. A scope that this version does not know permits nothing.
+    pub fn from_stored(text: &str) -> Self {
+        text.split(' ').filter_map(|name| Scope::parse(name).ok()).collect()
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names().join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_is_read_as_it_is_written() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::parse(scope.as_str()), Ok(scope));
+        }
+        assert!(Scope::parse("mx:everything").is_err());
+    }
+
+    #[test]
+    fn an_unknown_stored_scope_permits_nothing() {
+        let scopes = Scopes::from_stored("mx:audit-logging:read mx:of-a-later-version");
+        assert_eq!(scopes.names(), ["mx:audit-logging:read"]);
+        assert!(Scopes::from_stored("").is_empty());
+    }
+}

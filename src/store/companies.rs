@@ -1,0 +1,72 @@
+//! Companies and their domains.
+
+use super::engine::{Row, Value};
+use super::{Error, Result, Tx};
+use crate::model::clock::Timestamp;
+use crate::model::company::{Company, Domain, name_key};
+use crate::model::id::CompanyId;
+
+/// Adds a company with its domains. [`Error::Taken`] when its name or one of the domains belongs to another.
+pub async fn insert(tx: &mut Tx<'_>, company: &Company) -> Result<()> {
+    const INSERT: &str = "INSERT INTO companies (id, name, name_key, created_at) VALUES ($1, $2, $3, $4)";
+    const INSERT_DOMAIN: &str = "INSERT INTO company_domains (domain, company_id) VALUES ($1, $2)";
+    let Company { id, name, domains, created_at } = company;
+    let values = [id.0.into(), name.as_str().into(), name_key(name).into(), created_at.0.into()];
+    tx.execute_one(INSERT, &values).await?;
+    for domain in domains {
+        tx.execute_one(INSERT_DOMAIN, &[domain.as_str().into(), id.0.into()]).await?;
+    }
+    Ok(())
+}
+
+/// The company with this identifier.
+pub async fn find(tx: &mut Tx<'_>, id: CompanyId) -> Result<Option<Company>> {
+    const FIND: &str = "SELECT id, name, created_at FROM companies WHERE id = $1";
+    find_by(tx, FIND, id.0.into()).await
+}
+
+/// The company with this name, whatever its case.
+pub async fn find_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Company>> {
+    const FIND: &str = "SELECT id, name, created_at FROM companies WHERE name_key = $1";
+    find_by(tx, FIND, name_key(name).into()).await
+}
+
+/// The company that owns this domain.
+pub async fn find_owner_of_domain(tx: &mut Tx<'_>, domain: &Domain) -> Result<Option<CompanyId>> {
+    const FIND: &str = "SELECT company_id FROM company_domains WHERE domain = $1";
+    let row = tx.row(FIND, &[domain.as_str().into()]).await?;
+    row.map(|mut row| row.get(0).map(CompanyId)).transpose()
+}
+
+/// Keeps every other transaction that locks this company waiting until this one ends.
+pub async fn lock(tx: &mut Tx<'_>, id: CompanyId) -> Result<()> {
+    const LOCK: &str = "SELECT id FROM companies WHERE id = $1";
+    tx.locked_row(LOCK, &[id.0.into()])
+        .await?
+        .map(|_| ())
+        .ok_or_else(|| Error::Broken(format!("there is no company {id}")))
+}
+
+/// How many there are.
+pub async fn count(tx: &mut Tx<'_>) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) FROM companies";
+    tx.row(COUNT, &[]).await?.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)
+}
+
+async fn find_by(tx: &mut Tx<'_>, sql: &str, key: Value) -> Result<Option<Company>> {
+    const DOMAINS: &str = "SELECT domain FROM company_domains WHERE company_id = $1 ORDER BY domain";
+    let Some(row) = tx.row(sql, &[key]).await? else { return Ok(None) };
+    let mut company = company(row)?;
+    let domains = tx.rows(DOMAINS, &[company.id.0.into()]).await?;
+    company.domains = domains.into_iter().map(|mut row| row.get(0).map(Domain::from_stored)).collect::<Result<_>>()?;
+    Ok(Some(company))
+}
+
+fn company(mut row: Row) -> Result<Company> {
+    Ok(Company {
+        id: CompanyId(row.get(0)?),
+        name: row.get(1)?,
+        domains: Vec::new(),
+        created_at: Timestamp(row.get(2)?),
+    })
+}

@@ -1,0 +1,136 @@
+//! SQLite and PostgreSQL as rows and values: `read`, `write`, and nothing about users.
+//!
+//! A statement is one text for both engines: parameters are `$1`, `$2`, …, times are microseconds, UUIDs are values
+//! of their own. Where the dialects differ, the difference has a name here ([`Tx::locked_row`]).
+
+mod migrate;
+mod postgres;
+mod sqlite;
+mod value;
+
+use std::path::PathBuf;
+
+pub(in crate::store) use value::{Row, Value};
+
+pub use postgres::PostgresOptions;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The engine can't be reached, is overloaded or stopped answering; whether a write took hold is unknown.
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+    /// Another transaction got in the way; nothing took hold, and trying again may do.
+    #[error("transactions got into each other's way: {0}")]
+    Conflict(String),
+    /// A row with the same unique key exists.
+    #[error("a unique key is taken: {0}")]
+    Taken(String),
+    /// A stored row or a statement is not what this version expects.
+    #[error("storage is inconsistent: {0}")]
+    Broken(String),
+}
+
+/// What the store's operations answer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+pub(in crate::store) enum Engine {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Engine {
+    pub(in crate::store) async fn open_sqlite(path: PathBuf) -> Result<Self> {
+        // Opening may wait for another process's lock.
+        tokio::task::spawn_blocking(move || sqlite::Sqlite::open(path))
+            .await
+            .map_err(|error| Error::Broken(error.to_string()))?
+            .map(Self::Sqlite)
+    }
+
+    pub(in crate::store) async fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self> {
+        postgres::Postgres::open(url, options).await.map(Self::Postgres)
+    }
+
+    /// Runs statements that change nothing. May run them again from the start after a lost connection.
+    pub(in crate::store) async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(engine) => engine.read(work),
+            Self::Postgres(engine) => engine.read(work).await,
+        }
+    }
+
+    /// Runs statements as one durable transaction: when this returns `Ok`, all of them are on disk; when `Err`,
+    /// none took hold, save that after [`Error::Unavailable`] one can't know.
+    /// May run the work again from the start when two transactions got into each other's way.
+    pub(in crate::store) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(engine) => engine.write(work).await,
+            Self::Postgres(engine) => engine.write(work).await,
+        }
+    }
+}
+
+/// A transaction (in `write`), or a connection outside of one (in `read`).
+pub struct Tx<'t>(Inner<'t>);
+
+enum Inner<'t> {
+    Sqlite(&'t mut rusqlite::Connection),
+    PostgresRead(&'t deadpool_postgres::Object),
+    PostgresWrite(deadpool_postgres::Transaction<'t>),
+}
+
+impl Tx<'_> {
+    /// All rows that the query gives.
+    pub(in crate::store) async fn rows(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        match &mut self.0 {
+            Inner::Sqlite(connection) => sqlite::rows(connection, sql, parameters),
+            Inner::PostgresRead(client) => postgres::rows(*client, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => postgres::rows(transaction, sql, parameters).await,
+        }
+    }
+
+    /// The one row that the query gives, if any.
+    pub(in crate::store) async fn row(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
+        let mut rows = self.rows(sql, parameters).await?;
+        match rows.len() {
+            0 | 1 => Ok(rows.pop()),
+            count => Err(Error::Broken(format!("{count} rows where one was expected: {sql}"))),
+        }
+    }
+
+    /// As [`Tx::row`], and nobody else changes or locks that row until this transaction ends.
+    /// SQLite has one writer at a time; PostgreSQL locks the row.
+    pub(in crate::store) async fn locked_row(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
+        match &self.0 {
+            Inner::Sqlite(_) => self.row(sql, parameters).await,
+            Inner::PostgresRead(_) | Inner::PostgresWrite(_) => {
+                self.row(&format!("{sql} FOR UPDATE"), parameters).await
+            }
+        }
+    }
+
+    /// Changes rows and says how many.
+    pub(in crate::store) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64> {
+        match &mut self.0 {
+            Inner::Sqlite(connection) => sqlite::execute(connection, sql, parameters),
+            Inner::PostgresRead(client) => postgres::execute(*client, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => postgres::execute(transaction, sql, parameters).await,
+        }
+    }
+
+    /// Changes exactly one row; any other number is an inconsistency and undoes the transaction.
+    pub(in crate::store) async fn execute_one(&mut self, sql: &str, parameters: &[Value]) -> Result<()> {
+        match self.execute(sql, parameters).await? {
+            1 => Ok(()),
+            count => Err(Error::Broken(format!("{count} rows changed where one was expected: {sql}"))),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Persistence: every statement, written once for both engines; the only room that knows SQL.
+//!
+//! Look-ups are `find_…` and give an `Option`, `list_…` a `Vec`; writes count their rows.
+
+pub mod audit;
+pub mod companies;
+mod engine;
+pub mod tokens;
+pub mod users;
+
+use std::path::PathBuf;
+
+pub use engine::{Error, PostgresOptions, Result, Tx};
+
+/// An open database.
+pub struct Store {
+    engine: engine::Engine,
+}
+
+/// Which database, and how to use it.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A file, made on first use.
+    Sqlite(PathBuf),
+    /// A server, by URL.
+    Postgres(String, PostgresOptions),
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date, under a lock that other nodes wait for.
+    ///
+    /// # Errors
+    /// When it can't be reached, or was made by a newer version.
+    pub async fn open(location: Location) -> Result<Self> {
+        let engine = match location {
+            Location::Sqlite(path) => engine::Engine::open_sqlite(path).await?,
+            Location::Postgres(url, options) => engine::Engine::open_postgres(&url, &options).await?,
+        };
+        Ok(Self { engine })
+    }
+
+    /// Runs statements that change nothing.
+    ///
+    /// # Errors
+    /// Those of the engine and of the work itself.
+    pub async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.engine.read(work).await
+    }
+
+    /// Runs statements as one durable transaction: all take hold, or none.
+    /// The work may be run again from the start, so it must do nothing but its statements.
+    ///
+    /// # Errors
+    /// Those of the engine and of the work itself.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.engine.write(work).await
+    }
+
+    /// Asks the engine for a sign of life.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(async |tx| companies::count(tx).await.map(|_| ())).await
+    }
+}

@@ -1,0 +1,150 @@
+//! Personal access tokens, by digest; no secret is stored.
+
+use super::engine::Row;
+use super::{Error, Result, Tx};
+use crate::model::clock::Timestamp;
+use crate::model::id::{CompanyId, TokenId, UserId};
+use crate::model::scope::Scopes;
+use crate::model::secret::TokenDigest;
+use crate::model::token::{EndReason, Token};
+use crate::model::user::{Role, Status};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, user_id, name, hint, scopes, created_at, expires_at, last_used_at, ended_at, end_reason FROM tokens ",
+            $rest
+        )
+    };
+}
+
+/// A token together with its owner as both stand now: all that an authentication needs to know.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The token.
+    pub token: TokenId,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// From when on it is refused.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it was ended for good.
+    pub ended: bool,
+    /// When it was last noted as used.
+    pub last_used_at: Option<Timestamp>,
+    /// Its owner.
+    pub user: UserId,
+    /// The owner's company.
+    pub company: CompanyId,
+    /// The owner's address, as written.
+    pub email: String,
+    /// The owner's name.
+    pub name: String,
+    /// The owner's role.
+    pub role: Role,
+    /// The owner's live status.
+    pub status: Status,
+}
+
+/// Adds a token under the digest of its secret.
+pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: TokenDigest) -> Result<()> {
+    const INSERT: &str = "INSERT INTO tokens (id, user_id, name, digest, hint, scopes, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let values = [
+        token.id.0.into(),
+        token.user.0.into(),
+        token.name.as_str().into(),
+        digest.0.as_slice().into(),
+        token.hint.as_str().into(),
+        token.scopes.to_string().into(),
+        token.created_at.0.into(),
+        token.expires_at.map(|at| at.0).into(),
+    ];
+    tx.execute_one(INSERT, &values).await
+}
+
+/// The token with this digest and its owner's live state, in one statement.
+pub async fn find_held(tx: &mut Tx<'_>, digest: TokenDigest) -> Result<Option<Held>> {
+    const FIND: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
+        u.id, u.company_id, u.email, u.name, u.role, u.status \
+        FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
+    tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
+}
+
+/// The token with this identifier.
+pub async fn find(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
+    const FIND: &str = select!("WHERE id = $1");
+    tx.row(FIND, &[id.0.into()]).await?.map(token).transpose()
+}
+
+/// All tokens of a user, the newest first, ended ones included.
+pub async fn list_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Token>> {
+    const LIST: &str = select!("WHERE user_id = $1 ORDER BY created_at DESC, id DESC");
+    tx.rows(LIST, &[user.0.into()]).await?.into_iter().map(token).collect()
+}
+
+/// How many tokens of a user have not been ended.
+pub async fn count_not_ended(tx: &mut Tx<'_>, user: UserId) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) FROM tokens WHERE user_id = $1 AND ended_at IS NULL";
+    let row = tx.row(COUNT, &[user.0.into()]).await?;
+    row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)
+}
+
+/// Ends one token; says whether it was not ended before.
+pub async fn end(tx: &mut Tx<'_>, id: TokenId, at: Timestamp, reason: EndReason) -> Result<bool> {
+    const END: &str = "UPDATE tokens SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL";
+    Ok(tx.execute(END, &[id.0.into(), at.0.into(), reason.as_str().into()]).await? == 1)
+}
+
+/// Ends every token of a user that was not ended before; says how many.
+pub async fn end_all_of(tx: &mut Tx<'_>, user: UserId, at: Timestamp, reason: EndReason) -> Result<u64> {
+    const END: &str = "UPDATE tokens SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
+    tx.execute(END, &[user.0.into(), at.0.into(), reason.as_str().into()]).await
+}
+
+/// Notes a use; an earlier one than is noted changes nothing.
+pub async fn note_use(tx: &mut Tx<'_>, id: TokenId, at: Timestamp) -> Result<()> {
+    const NOTE: &str =
+        "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
+    tx.execute(NOTE, &[id.0.into(), at.0.into()]).await.map(|_| ())
+}
+
+fn token(mut row: Row) -> Result<Token> {
+    let scopes: String = row.get(4)?;
+    let (ended_at, reason): (Option<i64>, Option<String>) = (row.get(8)?, row.get(9)?);
+    let ended = match (ended_at, reason) {
+        (Some(at), Some(reason)) => {
+            let reason = EndReason::parse(&reason);
+            Some((Timestamp(at), reason.ok_or_else(|| Error::Broken("a token ended for no known reason".to_owned()))?))
+        }
+        _ => None,
+    };
+    Ok(Token {
+        id: TokenId(row.get(0)?),
+        user: UserId(row.get(1)?),
+        name: row.get(2)?,
+        hint: row.get(3)?,
+        scopes: Scopes::from_stored(&scopes),
+        created_at: Timestamp(row.get(5)?),
+        expires_at: row.get::<Option<i64>>(6)?.map(Timestamp),
+        last_used_at: row.get::<Option<i64>>(7)?.map(Timestamp),
+        ended,
+    })
+}
+
+fn held(mut row: Row) -> Result<Held> {
+    let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
+    let (scopes, role, status): (String, String, String) = (row.get(1)?, row.get(9)?, row.get(10)?);
+    Ok(Held {
+        token: TokenId(row.get(0)?),
+        scopes: Scopes::from_stored(&scopes),
+        expires_at: row.get::<Option<i64>>(2)?.map(Timestamp),
+        ended: row.get::<Option<i64>>(3)?.is_some(),
+        last_used_at: row.get::<Option<i64>>(4)?.map(Timestamp),
+        user: UserId(row.get(5)?),
+        company: CompanyId(row.get(6)?),
+        email: row.get(7)?,
+        name: row.get(8)?,
+        role: Role::parse(&role).ok_or_else(|| broken("role"))?,
+        status: Status::parse(&status).ok_or_else(|| broken("status"))?,
+    })
+}

@@ -1,0 +1,127 @@
+//! Users. Only `domain::transitions` may call [`set_status`] and [`deactivate`].
+
+use super::engine::{Row, Value};
+use super::{Error, Result, Tx};
+use crate::model::clock::Timestamp;
+use crate::model::email::Email;
+use crate::model::id::{CompanyId, UserId};
+use crate::model::user::{Role, Status, User};
+
+/// Reads as `SELECT <these> FROM users …`; [`user`] takes them in this order.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, company_id, email, name, role, status, status_since, created_at FROM users ", $rest)
+    };
+}
+
+/// Adds a user. [`Error::Taken`] when somebody has the same address, in whatever spelling.
+pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
+    const INSERT: &str = "INSERT INTO users \
+        (id, company_id, email, email_key, name, role, status, status_since, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let values = [
+        user.id.0.into(),
+        user.company.0.into(),
+        user.email.as_str().into(),
+        user.email.key().into(),
+        user.name.as_str().into(),
+        user.role.as_str().into(),
+        user.status.as_str().into(),
+        user.status_since.0.into(),
+        user.created_at.0.into(),
+    ];
+    tx.execute_one(INSERT, &values).await
+}
+
+/// The user with this identifier, of whatever company.
+pub async fn find(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>> {
+    const FIND: &str = select!("WHERE id = $1");
+    tx.row(FIND, &[id.0.into()]).await?.map(user).transpose()
+}
+
+/// As [`find`], and nobody else changes the user, or makes a credential for it, until this transaction ends.
+/// With a company, a user of another one is as unknown as one that does not exist.
+pub async fn lock(tx: &mut Tx<'_>, id: UserId, company: Option<CompanyId>) -> Result<Option<User>> {
+    const LOCK: &str = select!("WHERE id = $1");
+    const LOCK_IN_COMPANY: &str = select!("WHERE id = $1 AND company_id = $2");
+    let row = match company {
+        None => tx.locked_row(LOCK, &[id.0.into()]).await?,
+        Some(company) => tx.locked_row(LOCK_IN_COMPANY, &[id.0.into(), company.0.into()]).await?,
+    };
+    row.map(user).transpose()
+}
+
+/// The user with this address, in whatever spelling.
+pub async fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<User>> {
+    const FIND: &str = select!("WHERE email_key = $1");
+    tx.row(FIND, &[email.key().into()]).await?.map(user).transpose()
+}
+
+/// How many addresses [`find_ids_by_email`] takes.
+pub const CHUNK: usize = 20;
+
+/// The users of a company among up to [`CHUNK`] canonical addresses, as pairs of canonical address and identifier.
+pub async fn find_ids_by_email(tx: &mut Tx<'_>, company: CompanyId, keys: &[&str]) -> Result<Vec<(String, UserId)>> {
+    const FIND: &str = "SELECT email_key, id FROM users WHERE company_id = $1 AND email_key IN \
+        ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+    let mut values = vec![Value::from(company.0)];
+    values.extend(keys.iter().map(|key| Value::from(*key)));
+    values.resize(CHUNK + 1, Value::Null);
+    let rows = tx.rows(FIND, &values).await?;
+    rows.into_iter().map(|mut row| Ok((row.get(0)?, UserId(row.get(1)?)))).collect()
+}
+
+/// Up to `limit` users after the given one, by identifier.
+pub async fn list_after(tx: &mut Tx<'_>, after: Option<UserId>, limit: i64) -> Result<Vec<User>> {
+    const LIST: &str = select!("WHERE id > $1 ORDER BY id LIMIT $2");
+    let after = after.map_or(uuid::Uuid::nil(), |id| id.0);
+    tx.rows(LIST, &[after.into(), limit.into()]).await?.into_iter().map(user).collect()
+}
+
+/// Suspends a user, or makes one active, that was not.
+pub async fn set_status(tx: &mut Tx<'_>, id: UserId, status: Status, since: Timestamp) -> Result<()> {
+    const SET: &str = "UPDATE users SET status = $2, status_since = $3 WHERE id = $1 AND status <> $2";
+    tx.execute_one(SET, &[id.0.into(), status.as_str().into(), since.0.into()]).await
+}
+
+/// Deactivates a user that was not, and forgets its password.
+pub async fn deactivate(tx: &mut Tx<'_>, id: UserId, since: Timestamp) -> Result<()> {
+    const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, password_hash = NULL \
+        WHERE id = $1 AND status <> 'deactivated'";
+    tx.execute_one(DEACTIVATE, &[id.0.into(), since.0.into()]).await
+}
+
+/// The password hash of one user, a PHC string.
+pub async fn find_password_hash(tx: &mut Tx<'_>, id: UserId) -> Result<Option<String>> {
+    const FIND: &str = "SELECT password_hash FROM users WHERE id = $1";
+    Ok(tx.row(FIND, &[id.0.into()]).await?.map(|mut row| row.get(0)).transpose()?.flatten())
+}
+
+/// Sets the password hash of one user, a PHC string.
+pub async fn set_password_hash(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Result<()> {
+    const SET: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
+    tx.execute_one(SET, &[id.0.into(), hash.into()]).await
+}
+
+/// How many active admins a company has besides this user.
+pub async fn count_other_active_admins(tx: &mut Tx<'_>, company: CompanyId, besides: UserId) -> Result<i64> {
+    const COUNT: &str = "SELECT COUNT(*) FROM users \
+        WHERE company_id = $1 AND role = 'mendix_admin' AND status = 'active' AND id <> $2";
+    let row = tx.row(COUNT, &[company.0.into(), besides.0.into()]).await?;
+    row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)
+}
+
+fn user(mut row: Row) -> Result<User> {
+    let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
+    let (email, role, status): (String, String, String) = (row.get(2)?, row.get(4)?, row.get(5)?);
+    Ok(User {
+        id: UserId(row.get(0)?),
+        company: CompanyId(row.get(1)?),
+        email: Email::parse(&email).map_err(|_| broken("address"))?,
+        name: row.get(3)?,
+        role: Role::parse(&role).ok_or_else(|| broken("role"))?,
+        status: Status::parse(&status).ok_or_else(|| broken("status"))?,
+        status_since: Timestamp(row.get(6)?),
+        created_at: Timestamp(row.get(7)?),
+    })
+}
