@@ -1,1 +1,107 @@
-fn main(){}
+//! The ceiling of `bench/run`: a bare handler that answers as `GET /api/v1/me` does, without asking anybody, behind the
+//! accept loop and the outer layer of the real server.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use clap::Parser;
+use offboard::access::Gate;
+use offboard::domain::Directory;
+use offboard::http::server::{self, Limits};
+use offboard::http::{self, App, Settings};
+use offboard::model::clock::SystemClock;
+use offboard::model::entropy::SystemEntropy;
+use offboard::store::{Location, Store};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Answers GET /api/v1/me with a fixed person, as fast as the server's frame allows.
+#[derive(Parser)]
+struct Arguments {
+    /// The address and port to serve on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: SocketAddr,
+}
+
+/// As many bytes as the answer about one of the holders that `bench/run` makes; it compares the two.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Me {
+    uuid: &'static str,
+    email_address: &'static str,
+    name: &'static str,
+    company_uuid: &'static str,
+    admin: bool,
+    status: &'static str,
+    scopes: [&'static str; 1],
+}
+
+async fn me() -> Json<Me> {
+    Json(Me {
+        uuid: "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10",
+        email_address: "user-00000000@bench.example",
+        name: "User 00000000",
+        company_uuid: "c0a8f2a4-93d5-4d6e-a1f1-2b7f0b1a9c33",
+        admin: false,
+        status: "active",
+        scopes: ["mx:user-deactivation:write"],
+    })
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { listen } = Arguments::parse();
+    log();
+    let app = app().await?;
+    let listener = TcpListener::bind(listen).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let router = http::framed(&app, Router::new().route("/api/v1/me", get(me)));
+    server::serve(listener, router, None, limits(), CancellationToken::new()).await;
+    Ok(())
+}
+
+/// Logs as `offboard serve` does at the level `info`.
+fn log() {
+    let filter = Targets::new().with_default(Level::WARN).with_target("offboard", Level::INFO);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).json().flatten_event(true);
+    tracing_subscriber::registry().with(filter).with(layer).init();
+}
+
+/// The frame needs an [`App`], and that a store, which no request reaches: its file is removed at once.
+async fn app() -> Result<App, Box<dyn Error>> {
+    let folder = std::env::temp_dir().join(format!("offboard-ceiling-{}", std::process::id()));
+    std::fs::create_dir(&folder)?;
+    let store = Store::open(Location::Sqlite(folder.join("offboard.db"))).await;
+    std::fs::remove_dir_all(&folder)?;
+    let store = Arc::new(store?);
+    let (clock, entropy) = (Arc::new(SystemClock::start()), Arc::new(SystemEntropy));
+    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone()));
+    let directory = Directory::new(store, clock.clone(), entropy.clone());
+    let settings = Settings {
+        rate_limit: None,
+        trusted_proxies: Vec::new(),
+        body_limit: 256 * 1024,
+        body_timeout: Duration::from_secs(10),
+        https: false,
+    };
+    Ok(App::new(directory, gate, clock, entropy, settings))
+}
+
+/// The defaults of `offboard serve`.
+fn limits() -> Limits {
+    Limits {
+        connections: 4096,
+        header_timeout: Duration::from_secs(10),
+        write_timeout: Duration::from_secs(30),
+        drain_timeout: Duration::from_secs(30),
+    }
+}

@@ -43,7 +43,7 @@ pub(super) async fn run(operator: &Operator, file: &Path, company: CompanyId, fo
     });
     let mut failure = None;
     while !interrupted.load(Ordering::SeqCst) {
-        let batch = rows.take(BATCH, &mut report)?;
+        let batch = rows.take(BATCH, &mut report);
         if batch.is_empty() {
             break;
         }
@@ -57,7 +57,7 @@ pub(super) async fn run(operator: &Operator, file: &Path, company: CompanyId, fo
     watch.abort();
     progress.finish_and_clear();
     let stopped = interrupted.load(Ordering::SeqCst).then(|| "interrupted; run it again to go on".to_owned());
-    let stopped = stopped.or_else(|| failure.map(|error| format!("{error}; run it again to go on")));
+    let stopped = stopped.or_else(|| failure.map(|error| format!("{error}; run it again to go on"))).or(rows.broken);
     report.end(stopped)
 }
 
@@ -137,6 +137,8 @@ struct Rows {
     budget: Rc<Cell<u64>>,
     bytes: u64,
     record: StringRecord,
+    /// Why nothing more can be read.
+    broken: Option<String>,
 }
 
 impl Rows {
@@ -159,7 +161,7 @@ impl Rows {
             (Some(email), Some(name), Some(admin)) => [email, name, admin],
             _ => return Err(failed(&"a column is missing")),
         };
-        Ok(Self { reader, columns, budget, bytes, record: StringRecord::new() })
+        Ok(Self { reader, columns, budget, bytes, record: StringRecord::new(), broken: None })
     }
 
     fn position(&self) -> u64 {
@@ -167,9 +169,9 @@ impl Rows {
     }
 
     /// Up to so many rows that can be made; those that can't go into the report. Empty at the end of the file.
-    fn take(&mut self, count: usize, report: &mut Report) -> Result<Vec<Row>, Failure> {
+    fn take(&mut self, count: usize, report: &mut Report) -> Vec<Row> {
         let mut rows = Vec::with_capacity(count);
-        while rows.len() < count {
+        while rows.len() < count && self.broken.is_none() {
             self.budget.set(ROW_BYTES);
             let line = self.reader.position().line();
             match self.reader.read_record(&mut self.record) {
@@ -185,13 +187,10 @@ impl Rows {
                 Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                     report.fail(line, "", &"the row is not UTF-8");
                 }
-                Err(error) => {
-                    report.fail(line, "", &error);
-                    break;
-                }
+                Err(error) => self.broken = Some(format!("line {line}: {error}")),
             }
         }
-        Ok(rows)
+        rows
     }
 
     fn parse(&self) -> Result<NewUser, domain::Error> {

@@ -22,6 +22,8 @@ use config::Resolved;
 use operator::Operator;
 use output::{Failure, Format};
 
+use crate::model::company::Domain;
+
 /// Keeps the users of a development platform and their personal access tokens, and ends all access of who leaves.
 #[derive(Debug, Parser)]
 #[command(
@@ -48,10 +50,10 @@ struct Global {
     /// How to write data
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
-    /// Where the data is: sqlite:PATH or postgres://… [env: OFFBOARD_DATABASE] [default: sqlite:offboard.db]
+    /// Where the data is: sqlite:PATH or postgres://… [env: `OFFBOARD_DATABASE`] [default: sqlite:offboard.db]
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
-    /// A configuration file in TOML [env: OFFBOARD_CONFIG]
+    /// A configuration file in TOML [env: `OFFBOARD_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -168,10 +170,10 @@ impl Global {
 impl CompanyCommand {
     async fn run(self, operator: &Operator, format: Format) -> Result<(), Failure> {
         let Self::Create { name, domains } = self;
-        let domains = domains.iter().map(|domain| crate::model::company::Domain::parse(domain));
+        let domains = domains.iter().map(|domain| Domain::parse(domain));
         let domains = domains.collect::<Result<_, _>>()?;
         let company = operator.directory.create_company(&operator.caller, &name, domains).await?;
-        let domains: Vec<&str> = company.domains.iter().map(|domain| domain.as_str()).collect();
+        let domains: Vec<&str> = company.domains.iter().map(Domain::as_str).collect();
         let document = json!({"uuid": company.id.to_string(), "name": company.name, "domains": domains});
         format.print(&document, || format!("Made the company {} ({})", company.name, company.id))
     }

@@ -12,7 +12,7 @@ use crate::store;
 
 /// How data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people.
     #[default]
     Text,
@@ -81,7 +81,7 @@ impl<W: Write> Listing<W> {
 
 /// Why a command was not done, and what to do about it.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     message: String,
     hint: Option<String>,
     /// Whether the answer was written all the same, with the failures in it.
@@ -100,7 +100,7 @@ impl Failure {
     }
 
     /// Tells the failure and gives the exit status 1.
-    pub fn report(&self, format: Format) -> ExitCode {
+    pub(super) fn report(&self, format: Format) -> ExitCode {
         if !self.reported {
             report(format, &self.message, self.hint.as_deref());
         }

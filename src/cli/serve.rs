@@ -29,13 +29,13 @@ const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 #[command(after_help = "Examples:\n  offboard serve --demo\n  \
     offboard --database postgres://offboard@db/offboard serve --listen 0.0.0.0:8080")]
 pub(super) struct Serve {
-    /// The address and port to serve on [env: OFFBOARD_LISTEN] [default: 127.0.0.1:8080]
+    /// The address and port to serve on [env: `OFFBOARD_LISTEN`] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// How the outside reaches the server [env: OFFBOARD_PUBLIC_URL]
+    /// How the outside reaches the server [env: `OFFBOARD_PUBLIC_URL`]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Requests per token, as N/period, or off [env: OFFBOARD_RATE_LIMIT] [default: 600/1m]
+    /// Requests per token, as N/period, or off [env: `OFFBOARD_RATE_LIMIT`] [default: 600/1m]
     #[arg(long, value_name = "LIMIT")]
     rate_limit: Option<String>,
     /// Fill a throw-away database with a sample company, and print what to try next

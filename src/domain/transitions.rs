@@ -162,8 +162,8 @@ fn next(from: Status, action: Action) -> Option<Status> {
     match (action, from) {
         (Action::DeactivateUser, _) => Some(Status::Deactivated),
         (Action::SuspendUser, Status::Active | Status::Suspended) => Some(Status::Suspended),
-        (Action::ResumeUser, Status::Active | Status::Suspended) => Some(Status::Active),
-        (Action::ReactivateUser, Status::Active | Status::Deactivated) => Some(Status::Active),
+        (Action::ResumeUser, Status::Active | Status::Suspended)
+        | (Action::ReactivateUser, Status::Active | Status::Deactivated) => Some(Status::Active),
         _ => None,
     }
 }

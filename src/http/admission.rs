@@ -54,8 +54,7 @@ async fn authenticate(
     let identity = match app.gate.authenticate(token).await {
         Ok(Ok(identity)) => identity,
         Ok(Err(refusal)) => {
-            app.metrics.refusal(refusal.as_str());
-            let (failure, decision) = count_stranger(app, circumstances, Failure::RejectedCredential);
+            let (failure, decision) = count_stranger(app, circumstances, Failure::RejectedCredential(refusal));
             slow_down(decision).await;
             return Err((failure, decision));
         }
@@ -87,11 +86,6 @@ fn presented(headers: &HeaderMap) -> Result<PlainToken, Failure> {
 
 /// Counts a request without a good token by its address.
 fn count_stranger(app: &App, circumstances: Circumstances, failure: Failure) -> Refused {
-    match failure {
-        Failure::NoCredential => app.metrics.refusal("no_credential"),
-        Failure::MalformedCredential => app.metrics.refusal("malformed_credential"),
-        _ => {}
-    }
     let decision = app.limiter.check(Key::address(circumstances.address), app.clock.monotonic());
     if decision.is_some_and(|decision| !decision.allowed) {
         app.metrics.rate_limited("address");

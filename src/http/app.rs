@@ -75,6 +75,11 @@ impl App {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
+    /// What the deployment decided.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }

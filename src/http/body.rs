@@ -18,8 +18,8 @@ pub(super) async fn read(app: &App, request: Request) -> Result<Bytes, Failure> 
     match tokio::time::timeout(app.settings.body_timeout, to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => {
-            let too_large = std::error::Error::source(&error)
-                .is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+            let cause = std::error::Error::source(&error);
+            let too_large = cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
             Err(if too_large { Failure::TooLarge } else { Failure::Invalid("the body broke off".to_owned()) })
         }
         Err(_) => Err(Failure::TooSlow),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::access;
 use crate::domain::{self, Refusal};
 use crate::model::actor::Door;
 use crate::model::id::RequestId;
@@ -15,8 +16,8 @@ pub(super) enum Failure {
     NoCredential,
     /// The header holds no well-formed token.
     MalformedCredential,
-    /// The token is unknown, ended, expired, or its owner is not active.
-    RejectedCredential,
+    /// The token is unknown, ended, expired, or its owner is not active; the client is not told which.
+    RejectedCredential(access::Refusal),
     /// The caller may not, or not on this target.
     Forbidden(Refusal),
     /// The request breaks a rule; says which.
@@ -33,6 +34,29 @@ pub(super) enum Failure {
     Unavailable,
     /// Our fault.
     Internal,
+}
+
+/// Why a request was refused, for metrics and log; stands in the answer's extensions, which do not leave the server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reason(pub(super) &'static str);
+
+impl Failure {
+    /// The reason, where it was a refusal and not a fault of form or ours.
+    fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::NoCredential => Some(Reason("no_credential")),
+            Self::MalformedCredential => Some(Reason("malformed_credential")),
+            Self::RejectedCredential(refusal) => Some(Reason(refusal.as_str())),
+            Self::Forbidden(refusal) => Some(Reason(refusal.as_str())),
+            Self::RateLimited => Some(Reason("rate_limited")),
+            Self::Invalid(_)
+            | Self::MethodNotAllowed
+            | Self::TooLarge
+            | Self::TooSlow
+            | Self::Unavailable
+            | Self::Internal => None,
+        }
+    }
 }
 
 impl From<domain::Error> for Failure {
@@ -76,9 +100,11 @@ impl Dialect {
     pub(super) fn answer(self, failure: &Failure, request: RequestId) -> Response {
         let mut response = (self.render)(failure, request);
         let headers = response.headers_mut();
-        match response_header(failure) {
-            Some((name, value)) => drop(headers.insert(name, HeaderValue::from_static(value))),
-            None => {}
+        if let Some((name, value)) = response_header(failure) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Some(reason) = failure.reason() {
+            response.extensions_mut().insert(reason);
         }
         response
     }
@@ -86,7 +112,7 @@ impl Dialect {
 
 fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static str)> {
     match failure {
-        Failure::NoCredential | Failure::MalformedCredential | Failure::RejectedCredential => {
+        Failure::NoCredential | Failure::MalformedCredential | Failure::RejectedCredential(_) => {
             Some((header::WWW_AUTHENTICATE, "MxToken realm=\"offboard\""))
         }
         Failure::Unavailable => Some((header::RETRY_AFTER, "1")),

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use tracing::Instrument;
 
 use super::app::App;
+use super::failure::Reason;
 use super::request_log::Line;
 use crate::model::id::{self, RequestId};
 
@@ -43,8 +44,9 @@ pub(super) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     }
     let took = app.clock.monotonic().saturating_sub(begun);
     let status = response.status();
-    app.metrics.request(&method, route, status, took);
-    app.request_log.write(&Line { request: id, method: &method, route, status, took, address }, begun);
+    let reason = response.extensions().get::<Reason>().map(|reason| reason.0);
+    app.metrics.request(&method, route, status, took, reason);
+    app.request_log.write(&Line { request: id, method: &method, route, status, reason, took, address }, begun);
     response
 }
 

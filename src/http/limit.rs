@@ -86,7 +86,7 @@ fn step(arrival: Duration, now: Duration, quota: Quota) -> (Duration, Decision) 
     let interval = quota.interval();
     let tolerance = interval * quota.burst();
     let next = arrival.max(now) + interval;
-    let debt = next - now;
+    let debt = next.saturating_sub(now);
     let room = |debt: Duration| {
         let left = tolerance.saturating_sub(debt).as_nanos() / interval.as_nanos().max(1);
         u32::try_from(left).unwrap_or(u32::MAX).min(quota.burst())
@@ -94,7 +94,7 @@ fn step(arrival: Duration, now: Duration, quota: Quota) -> (Duration, Decision) 
     if debt <= tolerance {
         (next, Decision { quota, allowed: true, remaining: room(debt), reset: debt })
     } else {
-        (arrival, Decision { quota, allowed: false, remaining: 0, reset: debt - tolerance })
+        (arrival, Decision { quota, allowed: false, remaining: 0, reset: debt.saturating_sub(tolerance) })
     }
 }
 
@@ -118,7 +118,7 @@ impl Limiter {
     /// Counts one request; `None` where there is no limit.
     pub(super) fn check(&self, key: Key, now: Duration) -> Option<Decision> {
         let quota = self.quota?;
-        let shard = self.hasher.hash_one(key) as usize % SHARDS;
+        let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         let (arrival, decision) = step(shard.get(&key).copied().unwrap_or_default(), now, quota);
         if shard.len() >= KEYS_PER_SHARD && !shard.contains_key(&key) {

@@ -58,21 +58,27 @@ impl Metrics {
         Self { registry, requests, durations, deactivations, refusals, rate_limited }
     }
 
-    pub(super) fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+    /// A request was answered and, where it says why, refused: by its credential, or a known caller by the rules.
+    pub(super) fn request(
+        &self,
+        method: &Method,
+        route: &str,
+        status: StatusCode,
+        took: Duration,
+        refusal: Option<&'static str>,
+    ) {
         let route = route.to_owned();
         self.durations.get_or_create(&RouteLabels { route: route.clone() }).observe(took.as_secs_f64());
         let labels = RequestLabels { method: known(method), route, status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
+        if let Some(reason) = refusal {
+            self.refusals.get_or_create(&ReasonLabels { reason }).inc();
+        }
     }
 
     /// A user went from another status to deactivated.
     pub(super) fn deactivation(&self) {
         self.deactivations.inc();
-    }
-
-    /// A request was refused: by its credential, or a known caller by the rules.
-    pub(super) fn refusal(&self, reason: &'static str) {
-        self.refusals.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// A request was over the limit of its `credential` or `address`.

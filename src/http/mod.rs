@@ -38,14 +38,18 @@ use frame::Circumstances;
 /// Every route of the server.
 pub fn router(app: &App) -> Router {
     let (doors, document) = doors(|routes, dialect| with_door(routes, app, dialect)).split_for_parts();
-    doors
+    let routes = doors
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .merge(openapi::routes(document))
-        .fallback(no_such_path)
-        .layer(from_fn_with_state(app.clone(), frame::frame))
-        .with_state(app.clone())
+        .with_state(app.clone());
+    framed(app, routes)
+}
+
+/// Puts around routes what every request gets, whatever its door.
+pub fn framed(app: &App, routes: Router) -> Router {
+    routes.fallback(no_such_path).layer(from_fn_with_state(app.clone(), frame::frame))
 }
 
 /// The API document, without a server.

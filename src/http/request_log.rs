@@ -17,6 +17,7 @@ pub(super) struct Line<'a> {
     pub(super) method: &'a Method,
     pub(super) route: &'a str,
     pub(super) status: StatusCode,
+    pub(super) reason: Option<&'static str>,
     pub(super) took: Duration,
     pub(super) address: IpAddr,
 }
@@ -40,18 +41,18 @@ impl RequestLog {
     /// Checks that succeed, thousands a second, are for debugging only.
     pub(super) fn write(&self, line: &Line<'_>, now: Duration) {
         let (request, duration_us) = (line.request, line.took.as_micros());
-        let Line { method, route, status, address, .. } = line;
+        let Line { method, route, status, reason, address, .. } = line;
         let status = status.as_u16();
         if line.status.is_server_error() {
             tracing::error!(%request, %method, route, status, duration_us, %address, "request failed");
         } else if matches!(status, 401 | 404 | 405 | 429) {
             if let Some(suppressed) = self.admit_stranger(now) {
-                tracing::info!(%request, %method, route, status, duration_us, %address, suppressed, "request refused");
+                tracing::info!(%request, %method, route, status, reason, duration_us, %address, suppressed, "request refused");
             }
         } else if line.method.is_safe() && line.status.is_success() {
             tracing::debug!(%request, %method, route, status, duration_us, %address, "request");
         } else {
-            tracing::info!(%request, %method, route, status, duration_us, %address, "request");
+            tracing::info!(%request, %method, route, status, reason, duration_us, %address, "request");
         }
     }
 

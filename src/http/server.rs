@@ -37,7 +37,7 @@ pub struct Limits {
 }
 
 /// The most bytes of a request's header.
-const HEADER_BYTES: usize = 32 * 1024;
+const HEADER_BYTES: u32 = 32 * 1024;
 /// How often a silent HTTP/2 client is asked for a sign of life, and how long it may take.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -141,7 +141,7 @@ impl Connection {
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
-            .max_buf_size(HEADER_BYTES)
+            .max_buf_size(HEADER_BYTES as usize)
             .pipeline_flush(true);
         let service = hyper::service::service_fn(move |request| self.clone_for_request().answer(request));
         watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
@@ -158,7 +158,7 @@ impl Connection {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .max_concurrent_streams(100)
-            .max_header_list_size(HEADER_BYTES as u32);
+            .max_header_list_size(HEADER_BYTES);
         let service = hyper::service::service_fn(move |request| self.clone_for_request().answer(request));
         watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
     }

@@ -1,1 +1,17 @@
-fn main() {}
+//! The HTTP surface, over real sockets to the real router, on both engines. Time stands still unless a test moves it.
+
+#![allow(unreachable_pub, missing_docs, reason = "a test binary exports nothing")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod admission;
+mod coverage;
+mod deactivation;
+mod faults;
+mod harness;
+mod identifiers;
+mod openapi;
+mod promise;
+mod rate_limit;
+mod surface;

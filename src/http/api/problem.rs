@@ -56,7 +56,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             let detail = "The Authorization header holds no well-formed personal access token.";
             (StatusCode::UNAUTHORIZED, detail.to_owned())
         }
-        Failure::RejectedCredential => {
+        Failure::RejectedCredential(_) => {
             (StatusCode::UNAUTHORIZED, "The personal access token is not valid.".to_owned())
         }
         Failure::Forbidden(refusal) => (StatusCode::FORBIDDEN, format!("Refused: {refusal}.")),

@@ -40,7 +40,7 @@ struct ErrorMembers {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "describes two answers that are built apart")]
-enum Unauthorized {
+pub(super) enum Unauthorized {
     Error(ErrorObject),
     Text(String),
 }
@@ -82,7 +82,7 @@ pub(super) enum Refusals {
 fn render(failure: &Failure, request: RequestId) -> Response {
     match failure {
         Failure::NoCredential => unauthorized("The request has no Authorization header.", request),
-        Failure::RejectedCredential => unauthorized("The personal access token is not valid.", request),
+        Failure::RejectedCredential(_) => unauthorized("The personal access token is not valid.", request),
         Failure::MalformedCredential => {
             let text = "The Authorization header holds no well-formed personal access token";
             (StatusCode::UNAUTHORIZED, Json(text)).into_response()

@@ -36,7 +36,7 @@ pub(super) struct ErrorFields {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "describes two answers that are built apart")]
-enum Unidentified {
+pub(super) enum Unidentified {
     Error(ErrorFields),
     Text(String),
 }
@@ -83,7 +83,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             let text = "The Authorization header holds no well-formed personal access token";
             (StatusCode::UNAUTHORIZED, Json(text)).into_response()
         }
-        Failure::RejectedCredential => unauthorized("The personal access token is not valid."),
+        Failure::RejectedCredential(_) => unauthorized("The personal access token is not valid."),
         Failure::Forbidden(refusal) => forbidden(refusal),
         Failure::Invalid(detail) => {
             fields(StatusCode::BAD_REQUEST, "INVALID_REQUEST", detail.clone(), "The request is not valid.")

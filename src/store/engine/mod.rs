@@ -34,7 +34,7 @@ pub enum Error {
 /// What the store's operations answer.
 pub type Result<T> = std::result::Result<T, Error>;
 
-pub(in crate::store) enum Engine {
+pub(super) enum Engine {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
 }

@@ -1,9 +1,10 @@
 //! PostgreSQL: a pool of connections, one transaction each, tried again when two got into each other's way.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -32,14 +33,19 @@ impl Postgres {
     pub(super) async fn open(url: &str, options: &PostgresOptions) -> Result<Self> {
         let mut config: tokio_postgres::Config =
             url.parse().map_err(|_| Error::Unavailable("the database's URL is not one of PostgreSQL".to_owned()))?;
-        config.application_name("offboard");
+        if config.get_application_name().is_none() {
+            config.application_name("offboard");
+        }
         config.connect_timeout(Duration::from_secs(5));
         config.tcp_user_timeout(Duration::from_secs(10));
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = if config.get_ssl_mode() == SslMode::Disable {
-            deadpool_postgres::Manager::from_config(config, tokio_postgres::NoTls, manager_config)
-        } else {
+        // `require` means a verified server here; encryption to whoever answers, which `prefer` is, protects nothing.
+        let manager = if config.get_ssl_mode() == SslMode::Require {
             deadpool_postgres::Manager::from_config(config, encrypted()?, manager_config)
+        } else {
+            warn_unless_local(&config);
+            config.ssl_mode(SslMode::Disable);
+            deadpool_postgres::Manager::from_config(config, tokio_postgres::NoTls, manager_config)
         };
         let pool = Pool::builder(manager)
             .max_size(options.connections)
@@ -193,8 +199,8 @@ fn unavailable(error: PoolError) -> Error {
 /// Tells what may pass by itself (lost connection, shutdown, overload) from what will not.
 pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
     let Some(database) = error.as_db_error() else {
-        return if error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
-        {
+        let broken_connection = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+        return if error.is_closed() || broken_connection {
             Error::Unavailable(error.to_string())
         } else {
             Error::Broken(error.to_string())
@@ -213,6 +219,17 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Error {
     }
 }
 
+fn warn_unless_local(config: &tokio_postgres::Config) {
+    let remote = config.get_hosts().iter().find(|host| match host {
+        Host::Tcp(name) => name != "localhost" && !name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
+        Host::Unix(_) => false,
+    });
+    if remote.is_some() {
+        tracing::warn!("the connection to PostgreSQL is not encrypted; add sslmode=require to the database's URL");
+    }
+}
+
+/// TLS to a server whose certificate the system's trust store knows.
 fn encrypted() -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = rustls::RootCertStore::empty();

@@ -28,7 +28,7 @@ const CHECKPOINT_ROWS: u64 = 4_000;
 type Job = Box<dyn FnOnce(Result<&mut Connection>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<()>) + Send>;
 
-pub(super) struct Sqlite {
+pub(in crate::store) struct Sqlite {
     file: File,
     readers: Mutex<Vec<Connection>>,
     writer: Option<mpsc::Sender<Job>>,

@@ -6,7 +6,7 @@ use super::{Error, Result};
 
 /// A value that a statement takes or a row gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub(in crate::store) enum Value {
     /// SQL's NULL.
     Null,
     /// A whole number or an instant.
