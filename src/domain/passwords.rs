@@ -34,7 +34,8 @@ pub(super) fn hash(password: &str, entropy: &dyn Entropy) -> Result<String, Erro
 
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::{PasswordHash, PasswordVerifier};
+    use argon2::password_hash::PasswordVerifier;
+    use argon2::password_hash::phc::PasswordHash;
 
     use super::*;
     use crate::model::entropy::SeededEntropy;

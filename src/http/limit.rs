@@ -156,7 +156,7 @@ mod tests {
         let limiter = Limiter::new(Some(quota("3/1m")));
         let key = Key::address([127, 0, 0, 1].into());
         let mut now = Duration::from_secs(1000);
-        let mut ask = |now| limiter.check(key, now).unwrap();
+        let ask = |now| limiter.check(key, now).unwrap();
         assert_eq!([ask(now), ask(now), ask(now)].map(|decision| (decision.allowed, decision.remaining)), [
             (true, 2),
             (true, 1),

@@ -25,13 +25,14 @@ impl Domain {
     /// Reads a domain name, international or in ASCII.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let wrong = || Invalid::new(format!("'{text}' is no e-mail domain; write it as example.com"));
-        let ascii = idna::domain_to_ascii_strict(text.trim()).map_err(|_| wrong())?;
-        let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
+        let name = text.trim();
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let ascii = idna::domain_to_ascii_strict(name).map_err(|_| wrong())?;
         // A domain of digits and dots alone would be read as an address of a host.
         if ascii.is_empty() || ascii.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             return Err(wrong());
         }
-        Ok(Self(ascii.to_owned()))
+        Ok(Self(ascii))
     }
 
     /// The stored form.

@@ -1,1 +1,28 @@
-fn main() {}
+//! The real binary from outside: commands, the running server, its ends and its bad days.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on says where it stands")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod companies;
+mod config;
+mod demo;
+mod durability;
+mod harness;
+mod http;
+mod import;
+mod logs;
+mod outage;
+mod requests;
+mod serve;
+mod server;
+mod stalls;
+mod start;
+mod status;
+mod stop;
+mod tls;
+mod together;
+mod tokens;
+mod trail;
+mod usage;
+mod users;

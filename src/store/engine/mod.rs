@@ -121,7 +121,7 @@ impl Tx<'_> {
     pub(in crate::store) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64> {
         match &mut self.0 {
             Inner::Sqlite(connection) => sqlite::execute(connection, sql, parameters),
-            Inner::PostgresRead(client) => postgres::execute(*client, sql, parameters).await,
+            Inner::PostgresRead(_) => Err(Error::Broken(format!("a read tried to write: {sql}"))),
             Inner::PostgresWrite(transaction) => postgres::execute(transaction, sql, parameters).await,
         }
     }
