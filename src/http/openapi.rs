@@ -22,6 +22,16 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
         (name = "User Identifiers API", description = "API 2 of the vendor: from e-mail addresses to UUIDs."),
         (name = "Offboard API", description = "Our own."),
     ),
+    // Shapes of failures, which the operations name in a way that does not bring them along.
+    components(schemas(
+        super::api::problem::Problem,
+        super::mendix::deactivation::ErrorObject,
+        super::mendix::deactivation::Unauthorized,
+        super::mendix::identifiers::ErrorFields,
+        super::mendix::identifiers::Unidentified,
+        super::schema::GatewayMessage,
+        super::schema::GatewayUnavailable,
+    )),
     modifiers(&Credentials),
 )]
 pub(super) struct ApiDocument;

@@ -41,6 +41,32 @@ fn every_operation_has_a_summary_a_tag_its_credential_and_an_id_of_its_own() {
     assert_eq!((&scheme["type"], &scheme["in"], &scheme["name"]), (&json!("apiKey"), &json!("header"), &json!("Authorization")));
 }
 
+/// Every `$ref` in a document.
+fn references(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .flat_map(|(name, value)| match value.as_str() {
+                Some(reference) if name == "$ref" => vec![reference.to_owned()],
+                _ => references(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = serde_json::to_value(document()).unwrap();
+    let references = references(&document);
+    assert!(references.len() > 10);
+    for reference in references {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
 /// The members of an object, and of the objects in it, without their values.
 fn members(value: &Value) -> Value {
     match value {

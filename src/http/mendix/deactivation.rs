@@ -7,8 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-pub(in crate::http) use super::deactivation_error::DIALECT;
+pub(in crate::http) use super::deactivation_error::{DIALECT, ErrorObject, Unauthorized};
 use super::deactivation_error::Refusals;
 use crate::domain::transitions;
 use crate::http::app::App;
@@ -23,8 +24,12 @@ use crate::model::id::UserId;
 #[schema(as = UserStatus)]
 struct UserStatus {
     /// Only `false` is accepted: the user is deactivated.
-    #[schema(example = false)]
+    #[schema(schema_with = only_false)]
     active: bool,
+}
+
+fn only_false() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false])).build()
 }
 
 /// Deactivate a user

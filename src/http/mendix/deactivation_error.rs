@@ -16,7 +16,7 @@ pub(in crate::http) const DIALECT: Dialect = Dialect { door: Door::UserDeactivat
 
 /// Why the request was not done.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ErrorObject {
+pub(in crate::http) struct ErrorObject {
     error: ErrorMembers,
 }
 
@@ -40,7 +40,7 @@ struct ErrorMembers {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "describes two answers that are built apart")]
-pub(super) enum Unauthorized {
+pub(in crate::http) enum Unauthorized {
     Error(ErrorObject),
     Text(String),
 }

@@ -6,7 +6,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(in crate::http) use super::identifiers_error::DIALECT;
+pub(in crate::http) use super::identifiers_error::{DIALECT, ErrorFields, Unidentified};
 use super::identifiers_error::Refusals;
 use crate::domain::identifiers::Identifiers;
 use crate::http::app::App;

@@ -17,7 +17,7 @@ pub(in crate::http) const DIALECT: Dialect = Dialect { door: Door::UserIdentifie
 /// Why the request was not done.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ErrorFields {
+pub(in crate::http) struct ErrorFields {
     /// The HTTP status.
     #[schema(example = 401)]
     status_code: u16,
@@ -36,7 +36,7 @@ pub(super) struct ErrorFields {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "describes two answers that are built apart")]
-pub(super) enum Unidentified {
+pub(in crate::http) enum Unidentified {
     Error(ErrorFields),
     Text(String),
 }
