@@ -1,6 +1,7 @@
 //! What prose can't hold: who may import whom, and that the documents are true.
 
 #![allow(missing_docs, reason = "a test binary exports nothing")]
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -120,10 +121,15 @@ fn the_domain_knows_no_http() {
 fn every_configuration_key_stands_in_the_readme() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for key in offboard::cli::config::KEYS {
-        let row = format!("| `{}` | `{}` | {} |", key.name, key.variable(), match key.default {
-            "" => "—".to_owned(),
-            default => format!("`{default}`"),
-        });
+        let row = format!(
+            "| `{}` | `{}` | {} |",
+            key.name,
+            key.variable(),
+            match key.default {
+                "" => "—".to_owned(),
+                default => format!("`{default}`"),
+            }
+        );
         assert!(readme.contains(&row), "README.md lacks the row {row}");
     }
 }

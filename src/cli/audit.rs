@@ -57,7 +57,9 @@ impl AuditCommand {
 
 fn document(entry: &TrailEntry) -> Value {
     let actor = match entry.actor {
-        Some(user) => json!({"kind": "user", "uuid": user.to_string(), "tokenUuid": entry.token.map(|id| id.to_string())}),
+        Some(user) => {
+            json!({"kind": "user", "uuid": user.to_string(), "tokenUuid": entry.token.map(|id| id.to_string())})
+        }
         None => json!({"kind": "operator"}),
     };
     let subject = entry.subject.map(|uuid| json!({"kind": entry.subject_kind, "uuid": uuid.to_string()}));

@@ -41,15 +41,31 @@ pub const KEYS: &[Key] = &[
     key("database_connections", "16", "The most connections to PostgreSQL that one process opens (1 to 1000)"),
     key("listen", "127.0.0.1:8080", "The address and port to serve on; port 0 takes a free one"),
     key("public_url", "", "How the outside reaches the server; by default the address it listens on"),
-    key("rate_limit", "600/1m", "Requests per token, and per address without one: `N/period`, or `off` for no limits and no slow-downs"),
-    key("trusted_proxies", "", "Networks whose `X-Forwarded-For` is believed, with commas between, such as `10.0.0.0/8`"),
-    key("tls_certificate", "", "A PEM file with the certificate chain; with `tls_key` it switches TLS on. Changed files are taken up while running"),
+    key(
+        "rate_limit",
+        "600/1m",
+        "Requests per token, and per address without one: `N/period`, or `off` for no limits and no slow-downs",
+    ),
+    key(
+        "trusted_proxies",
+        "",
+        "Networks whose `X-Forwarded-For` is believed, with commas between, such as `10.0.0.0/8`",
+    ),
+    key(
+        "tls_certificate",
+        "",
+        "A PEM file with the certificate chain; with `tls_key` it switches TLS on. Changed files are taken up while running",
+    ),
     key("tls_key", "", "A PEM file with the certificate's private key"),
     key("log_level", "info", "`error`, `warn`, `info`, `debug` or `trace`"),
     key("log_format", "auto", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise"),
     key("body_limit", "262144", "The most bytes of a request's body (1024 to 16777216)"),
     key("body_timeout", "10s", "The longest that a body may take to arrive"),
-    key("header_timeout", "10s", "The longest that a TLS handshake or a request's header may take, and a connection may idle"),
+    key(
+        "header_timeout",
+        "10s",
+        "The longest that a TLS handshake or a request's header may take, and a connection may idle",
+    ),
     key("write_timeout", "30s", "How long a client may leave an answer unread"),
     key("drain_timeout", "30s", "How long a stop waits for running requests"),
     key("max_connections", "4096", "The most connections at once (1 to 1000000)"),
@@ -202,7 +218,8 @@ impl Resolved {
         };
         Ok(Server {
             listen: self.read("listen", |text| {
-                text.parse().map_err(|_| Invalid::new("write an address and a port, such as 127.0.0.1:8080 or [::]:8080"))
+                text.parse()
+                    .map_err(|_| Invalid::new("write an address and a port, such as 127.0.0.1:8080 or [::]:8080"))
             })?,
             public_url: self.optional("public_url", public_url)?,
             rate_limit: self.read("rate_limit", |text| match text {
@@ -300,11 +317,7 @@ mod tests {
         let path = folder.path().join("offboard.toml");
         std::fs::write(&path, file).unwrap();
         let variable = variable.map(str::to_owned);
-        resolve(
-            &[("rate_limit", flag)],
-            |name| variable.clone().filter(|_| name == "OFFBOARD_RATE_LIMIT"),
-            Some(&path),
-        )
+        resolve(&[("rate_limit", flag)], |name| variable.clone().filter(|_| name == "OFFBOARD_RATE_LIMIT"), Some(&path))
     }
 
     fn rate_limit(found: Result<Resolved, Invalid>) -> (String, Source) {

@@ -20,7 +20,7 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     pub(super) fn make() -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("offboard-demo-{}", id::random(&SystemEntropy).simple()));
-        std::fs::create_dir(&path)?;
+        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&path)?;
         Ok(Self(path))
     }
 
@@ -51,7 +51,10 @@ pub(super) async fn fill(folder: &Folder, store: Arc<Store>, url: &str) -> Resul
     let admin = [Scope::UserDeactivationWrite, Scope::UserIdentifiersRead];
     let admin = token(&operator, &users[0], "joiner-mover-leaver", &admin).await?;
     let leaver = token(&operator, &users[1], "a script", &[Scope::AuditLoggingRead]).await?;
-    print(&mut std::io::stdout().lock(), &Walk { url, admin, leaver, uuid: users[1].id.to_string(), database: &folder.database() })?;
+    print(
+        &mut std::io::stdout().lock(),
+        &Walk { url, admin, leaver, uuid: users[1].id.to_string(), database: &folder.database() },
+    )?;
     Ok(())
 }
 

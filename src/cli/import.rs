@@ -156,7 +156,9 @@ impl Rows {
         let bounded = Bounded { source, budget: Rc::clone(&budget) };
         let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bounded);
         let headers = reader.headers().map_err(|error| failed(&error))?;
-        let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}').eq_ignore_ascii_case(name));
+        let column = |name: &str| {
+            headers.iter().position(|header| header.trim_start_matches('\u{feff}').eq_ignore_ascii_case(name))
+        };
         let columns = match (column("email"), column("name"), column("admin")) {
             (Some(email), Some(name), Some(admin)) => [email, name, admin],
             _ => return Err(failed(&"a column is missing")),
@@ -214,7 +216,8 @@ impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(buffer)?;
         let left = self.budget.get().checked_sub(read as u64);
-        self.budget.set(left.ok_or_else(|| io::Error::other("a row is longer than 1 MiB; is a quotation mark left open?"))?);
+        self.budget
+            .set(left.ok_or_else(|| io::Error::other("a row is longer than 1 MiB; is a quotation mark left open?"))?);
         Ok(read)
     }
 }

@@ -180,9 +180,9 @@ impl CompanyCommand {
 }
 
 fn print_config(resolved: &Resolved, format: Format) -> Result<(), Failure> {
-    let values = resolved.display().map(|(name, value, source)| {
-        (name.to_owned(), json!({"value": value, "source": source.to_string()}))
-    });
+    let values = resolved
+        .display()
+        .map(|(name, value, source)| (name.to_owned(), json!({"value": value, "source": source.to_string()})));
     let document = serde_json::Value::Object(values.collect());
     format.print(&document, || {
         let mut table = user::table(["KEY", "VALUE", "FROM"]);

@@ -123,9 +123,9 @@ pub(super) fn report(format: Format, message: &str, hint: Option<&str>) {
 impl From<domain::Error> for Failure {
     fn from(error: domain::Error) -> Self {
         let hint = match &error {
-            domain::Error::Refused(domain::Refusal::LastAdmin) => {
-                Some("make another Mendix Admin first: offboard user create EMAIL --company COMPANY --name NAME --admin")
-            }
+            domain::Error::Refused(domain::Refusal::LastAdmin) => Some(
+                "make another Mendix Admin first: offboard user create EMAIL --company COMPANY --name NAME --admin",
+            ),
             domain::Error::Refused(domain::Refusal::NoSuchUser) | domain::Error::NotFound(_) => {
                 Some("offboard user list shows who there is")
             }

@@ -73,15 +73,20 @@ async fn run(config: &Server, location: Location, demo: Option<&demo::Folder>) -
     raise_file_limit(config.limits.connections);
     let store = Arc::new(Store::open(location).await?);
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-        Failure::new(format!("can not listen on {}: {error}", config.listen), "choose another one with --listen HOST:PORT")
+        Failure::new(
+            format!("can not listen on {}: {error}", config.listen),
+            "choose another one with --listen HOST:PORT",
+        )
     })?;
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let own_url = format!("{scheme}://{}", listener.local_addr()?);
-    let public_url = config.public_url.as_ref().map_or(own_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
+    let public_url =
+        config.public_url.as_ref().map_or(own_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
     let app = wire(config, Arc::clone(&store), public_url.starts_with("https:"));
 
     let stop = CancellationToken::new();
-    let serving = server::serve(listener, http::router(&app.0), certificate.clone(), config.limits.clone(), stop.clone());
+    let serving =
+        server::serve(listener, http::router(&app.0), certificate.clone(), config.limits.clone(), stop.clone());
     let serving = tokio::spawn(serving);
     let chores = tokio::spawn(chores(Arc::clone(&app.1), certificate));
     tracing::info!(url = own_url, "listening");
@@ -180,6 +185,7 @@ fn raise_file_limit(connections: usize) {
 pub(super) fn print_document(format: Format) -> Result<(), Failure> {
     let document = http::document();
     let pretty = document.to_pretty_json().map_err(|error| Failure::new(error.to_string(), "please report it"))?;
-    let compact = serde_json::to_value(&document).map_err(|error| Failure::new(error.to_string(), "please report it"))?;
+    let compact =
+        serde_json::to_value(&document).map_err(|error| Failure::new(error.to_string(), "please report it"))?;
     format.print(&compact, || pretty)
 }

@@ -65,7 +65,10 @@ impl TokenCommand {
                 });
                 // The secret alone on standard output, so that a script can take it; the rest is for people.
                 if format == Format::Text {
-                    eprintln!("Made the token '{}' of {}. This is the only time that it is shown:", token.name, owner.email);
+                    eprintln!(
+                        "Made the token '{}' of {}. This is the only time that it is shown:",
+                        token.name, owner.email
+                    );
                 }
                 format.print(&document, || secret.reveal().to_owned())
             }

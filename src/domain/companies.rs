@@ -27,12 +27,8 @@ impl Directory {
         let mut domains = domains;
         domains.sort();
         domains.dedup();
-        let company = Company {
-            id: CompanyId(id::random(&*self.entropy)),
-            name,
-            domains,
-            created_at: self.clock.now(),
-        };
+        let company =
+            Company { id: CompanyId(id::random(&*self.entropy)), name, domains, created_at: self.clock.now() };
         let subject = Some(Subject::Company(company.id));
         self.require(caller, Action::CreateCompany, subject).await?;
         let draft = self.draft(caller, Action::CreateCompany, subject, Note::default());

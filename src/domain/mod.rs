@@ -9,8 +9,8 @@ mod guards;
 pub mod identifiers;
 mod passwords;
 pub mod tokens;
-pub mod transitions;
 pub mod trail;
+pub mod transitions;
 pub mod users;
 
 use std::sync::Arc;

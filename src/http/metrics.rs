@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-
-use super::app::App;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -42,6 +38,13 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
+    /// The text that Prometheus reads (OpenMetrics 1.0).
+    pub(super) fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("offboard");
         let requests = Family::default();
@@ -103,17 +106,5 @@ fn known(method: &Method) -> &'static str {
         "DELETE" => "DELETE",
         "OPTIONS" => "OPTIONS",
         _ => "other",
-    }
-}
-
-/// `GET /metrics`
-pub(super) async fn metrics(State(app): State<App>) -> Response {
-    let mut text = String::new();
-    match encode(&mut text, &app.metrics.registry) {
-        Ok(()) => {
-            ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
-                .into_response()
-        }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

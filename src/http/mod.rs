@@ -9,11 +9,11 @@ mod app;
 mod body;
 mod failure;
 mod frame;
-mod health;
 mod limit;
 mod mendix;
 mod metrics;
 mod openapi;
+mod operations;
 mod request_log;
 mod schema;
 pub mod server;
@@ -39,9 +39,9 @@ use frame::Circumstances;
 pub fn router(app: &App) -> Router {
     let (doors, document) = doors(|routes, dialect| with_door(routes, app, dialect)).split_for_parts();
     let routes = doors
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
+        .route("/health/live", get(operations::live))
+        .route("/health/ready", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
         .merge(openapi::routes(document))
         .with_state(app.clone());
     framed(app, routes)
@@ -77,7 +77,9 @@ fn with_door(routes: UtoipaMethodRouter<App>, app: &App, dialect: Dialect) -> Ut
     routes.map(|methods| {
         methods
             .route_layer(from_fn_with_state((app.clone(), dialect), admission::admit))
-            .fallback(move |request: Request| async move { dialect.answer(&Failure::MethodNotAllowed, id_of(&request)) })
+            .fallback(
+                move |request: Request| async move { dialect.answer(&Failure::MethodNotAllowed, id_of(&request)) },
+            )
             .layer(from_fn_with_state(dialect, guard))
     })
 }

@@ -128,9 +128,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
     const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
     let wrong = || Invalid::new(format!("'{text}' is no length of time; write it as 90d, 12h or 30m"));
     let span: jiff::Span = text.parse().map_err(|_| wrong())?;
-    let signed = span
-        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| wrong())?;
+    let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
     let duration = Duration::try_from(signed).map_err(|_| wrong())?;
     if duration.is_zero() || duration > CENTURY {
         return Err(Invalid::new(format!("'{text}' is out of range: more than nothing, at most 100 years")));

@@ -48,7 +48,7 @@ impl Domain {
 
 /// The form of a company's name that decides equality.
 pub fn name_key(name: &str) -> String {
-    super::email::fold(name)
+    super::text::fold(name)
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::Invalid;
 use super::company::Domain;
+use super::text::fold;
 
 /// The most characters that an address may have (contract, shared facts).
 pub const ADDRESS_LENGTH: usize = 200;
@@ -94,25 +93,6 @@ fn is_invisible(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Folds case and Unicode normalisation: upper and then lower case takes 'ß' with 'SS' and 'ς' with 'Σ',
-/// NFKC takes the Kelvin sign with 'k'. Repeated until nothing changes, so that folding again changes nothing.
-pub fn fold(text: &str) -> String {
-    let mut folded: String = text.to_owned();
-    for _ in 0..4 {
-        let next: String = folded
-            .nfkc()
-            .flat_map(char::to_uppercase)
-            .flat_map(char::to_lowercase)
-            .nfkc()
-            .collect();
-        if next == folded {
-            break;
-        }
-        folded = next;
-    }
-    folded
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -151,21 +131,31 @@ mod tests {
         let long = format!("a@{}.example", "a".repeat(200));
         let long_local = format!("{}@a.example", "a".repeat(65));
         for wrong in [
-            "", "@", "a", "@a.example", "a@", "a b@a.example", "a@a@b.example", ".a@a.example", "a..b@a.example",
-            "a.@a.example", "a@a..example", "a\u{0}@a.example", "a\u{200b}@a.example", "\"a\"@a.example",
-            "a\u{ff20}b@a.example", "<a@a.example>", "a@a.example,b@a.example", &long, &long_local,
+            "",
+            "@",
+            "a",
+            "@a.example",
+            "a@",
+            "a b@a.example",
+            "a@a@b.example",
+            ".a@a.example",
+            "a..b@a.example",
+            "a.@a.example",
+            "a@a..example",
+            "a\u{0}@a.example",
+            "a\u{200b}@a.example",
+            "\"a\"@a.example",
+            "a\u{ff20}b@a.example",
+            "<a@a.example>",
+            "a@a.example,b@a.example",
+            &long,
+            &long_local,
         ] {
             assert!(Email::parse(wrong).is_err(), "{wrong:?}");
         }
     }
 
     proptest! {
-        #[test]
-        fn folding_again_changes_nothing(text in "\\PC{0,40}") {
-            let once = fold(&text);
-            prop_assert_eq!(fold(&once), once);
-        }
-
         #[test]
         fn a_key_is_an_address_with_the_same_key(local in "\\PC{1,20}", domain in "[a-zA-Zäöüß]{1,10}\\.example") {
             if let Ok(email) = Email::parse(&format!("{local}@{domain}")) {

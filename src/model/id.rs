@@ -10,10 +10,9 @@ use super::{Invalid, clock::Timestamp};
 /// Reads the contract's form: 36 characters, lower case, `^[0-9a-f]{8}-…{12}$`.
 fn parse_canonical(text: &str) -> Result<Uuid, Invalid> {
     let canonical = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    Uuid::try_parse(text)
-        .ok()
-        .filter(|_| canonical)
-        .ok_or_else(|| Invalid::new("a UUID has 36 characters, lower case, such as 1b4e28ba-2fa1-41d2-883f-0016d3cca427"))
+    Uuid::try_parse(text).ok().filter(|_| canonical).ok_or_else(|| {
+        Invalid::new("a UUID has 36 characters, lower case, such as 1b4e28ba-2fa1-41d2-883f-0016d3cca427")
+    })
 }
 
 macro_rules! identifier {

@@ -19,7 +19,8 @@ impl Quota {
     /// # Errors
     /// When it is not a number from 1 to 1,000,000, a slash, and a length of time from 1s to 1d.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let wrong = || Invalid::new("a rate limit is written as N/period, such as 600/1m (1 to 1000000, 1s to 1d), or off");
+        let wrong =
+            || Invalid::new("a rate limit is written as N/period, such as 600/1m (1 to 1000000, 1s to 1d), or off");
         let (burst, period) = text.split_once('/').ok_or_else(wrong)?;
         let burst = burst.trim().parse().map_err(|_| wrong())?;
         let period = parse_duration(period.trim()).map_err(|_| wrong())?;

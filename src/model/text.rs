@@ -1,5 +1,7 @@
 //! Short texts that people write: names, reasons, tickets.
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::Invalid;
 
 /// The most characters that a name may have.
@@ -26,8 +28,24 @@ pub fn one_line(what: &str, text: &str, limit: usize) -> Result<String, Invalid>
     Ok(text.to_owned())
 }
 
+/// Folds case and Unicode normalisation: upper and then lower case takes 'ß' with 'SS' and 'ς' with 'Σ',
+/// NFKC takes the Kelvin sign with 'k'. Repeated until nothing changes, so that folding again changes nothing.
+pub fn fold(text: &str) -> String {
+    let mut folded: String = text.to_owned();
+    for _ in 0..4 {
+        let next: String = folded.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
+        if next == folded {
+            break;
+        }
+        folded = next;
+    }
+    folded
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -35,6 +53,14 @@ mod tests {
         assert_eq!(one_line("name", "  Ada  ", 3), Ok("Ada".to_owned()));
         for wrong in ["", "   ", "Adam", "A\nB", "\u{0}"] {
             assert!(one_line("name", wrong, 3).is_err(), "{wrong:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_again_changes_nothing(text in "\\PC{0,40}") {
+            let once = fold(&text);
+            prop_assert_eq!(fold(&once), once);
         }
     }
 }

@@ -41,10 +41,21 @@ async fn a_header_without_a_well_formed_token_gets_a_bare_string(engine: Engine)
     let mut changed = token.clone();
     changed.replace_range(10..11, if &token[10..11] == "A" { "B" } else { "A" });
     let values = [
-        String::new(), "MxToken".into(), "MxToken ".into(), token.clone(), format!("Bearer {token}"), format!("Basic {token}"),
-        format!("MxToken {changed}"), format!("MxToken {token}0"), format!("MxToken {}", &token[..41]),
-        format!("MxToken {token} {token}"), format!("MxToken\t{token}"), format!("MxToken=\"{token}\""),
-        "MxToken EKNJvk".into(), format!("MxToken {}", token.to_lowercase()), format!("MxToken {}", "x".repeat(5000)),
+        String::new(),
+        "MxToken".into(),
+        "MxToken ".into(),
+        token.clone(),
+        format!("Bearer {token}"),
+        format!("Basic {token}"),
+        format!("MxToken {changed}"),
+        format!("MxToken {token}0"),
+        format!("MxToken {}", &token[..41]),
+        format!("MxToken {token} {token}"),
+        format!("MxToken\t{token}"),
+        format!("MxToken=\"{token}\""),
+        "MxToken EKNJvk".into(),
+        format!("MxToken {}", token.to_lowercase()),
+        format!("MxToken {}", "x".repeat(5000)),
     ];
     for value in values {
         for (method, path) in [(Method::PATCH, PATH), (Method::POST, "/v1/uuids")] {
@@ -112,7 +123,13 @@ async fn a_reactivated_user_starts_without_credentials(engine: Engine) {
     let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
     platform.directory.set_password(&operator(), lee.id, "correct horse").await.unwrap();
     platform.deactivate(&ada, lee.id).await;
-    assert!(platform.directory.issue_token(&operator(), lee.id, "x", [Scope::AuditLoggingRead].into_iter().collect(), None).await.is_err());
+    assert!(
+        platform
+            .directory
+            .issue_token(&operator(), lee.id, "x", [Scope::AuditLoggingRead].into_iter().collect(), None)
+            .await
+            .is_err()
+    );
     assert!(platform.directory.set_password(&operator(), lee.id, "correct horse").await.is_err());
     platform.directory.reactivate(&operator(), lee.id, act()).await.unwrap();
     assert_eq!(platform.me(&lee.token).await, 401);
@@ -128,7 +145,10 @@ async fn every_401_names_the_scheme(engine: Engine) {
     for token in ["nonsense", &unknown_token()] {
         for (method, path) in [(Method::PATCH, PATH), (Method::POST, "/v1/uuids"), (Method::GET, "/api/v1/me")] {
             let answer = platform.call(method, path).token(token).send().await;
-            assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, "MxToken realm=\"offboard\""));
+            assert_eq!(
+                (answer.status.as_u16(), answer.header("www-authenticate")),
+                (401, "MxToken realm=\"offboard\"")
+            );
         }
     }
 }

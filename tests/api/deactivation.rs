@@ -35,7 +35,10 @@ async fn deactivating_answers_204_and_ends_the_tokens_at_once(engine: Engine) {
     let (ada, lee, max) =
         (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await, platform.member(&acme, "max").await);
     let (_, second) = platform.token(lee.id, &[Scope::AuditLoggingRead]).await;
-    assert_eq!((platform.me(&lee.token).await, platform.me(&second).await), (200.try_into().unwrap(), 200.try_into().unwrap()));
+    assert_eq!(
+        (platform.me(&lee.token).await, platform.me(&second).await),
+        (200.try_into().unwrap(), 200.try_into().unwrap())
+    );
 
     let answer = platform.deactivate(&ada, lee.id).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
@@ -79,14 +82,36 @@ async fn whatever_is_not_active_false_is_400(engine: Engine) {
     let acme = platform.company("Acme").await;
     let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
     let bodies = [
-        "", " ", "{", "{}", "null", "false", "[]", "[false]", "\"active\"", "active=false", "{\"active\":}",
-        r#"{"active":null}"#, r#"{"active":true}"#, r#"{"active":0}"#, r#"{"active":"false"}"#, r#"{"active":[false]}"#,
-        r#"{"Active":false}"#, r#"{"active":false,"active":false}"#, r#"{"active":true,"active":false}"#,
-        r#"{"active":false,"\u0061ctive":false}"#, r#"{"active":false} {}"#, r#"{"active":false}x"#,
-        "\u{feff}{\"active\":false}", r#"{"active":false,}"#, "{'active':false}", r#"{"active":False}"#,
+        "",
+        " ",
+        "{",
+        "{}",
+        "null",
+        "false",
+        "[]",
+        "[false]",
+        "\"active\"",
+        "active=false",
+        "{\"active\":}",
+        r#"{"active":null}"#,
+        r#"{"active":true}"#,
+        r#"{"active":0}"#,
+        r#"{"active":"false"}"#,
+        r#"{"active":[false]}"#,
+        r#"{"Active":false}"#,
+        r#"{"active":false,"active":false}"#,
+        r#"{"active":true,"active":false}"#,
+        r#"{"active":false,"\u0061ctive":false}"#,
+        r#"{"active":false} {}"#,
+        r#"{"active":false}x"#,
+        "\u{feff}{\"active\":false}",
+        r#"{"active":false,}"#,
+        "{'active':false}",
+        r#"{"active":False}"#,
     ];
     for body in bodies {
-        let detail = platform.patch(&ada.token, &lee.id.to_string(), body).await.error_object(400, "The request is not valid");
+        let detail =
+            platform.patch(&ada.token, &lee.id.to_string(), body).await.error_object(400, "The request is not valid");
         assert!(!detail.is_empty(), "{body}");
     }
     let not_utf8 = b"{\"active\":false,\"x\":\"\xff\"}".to_vec();
@@ -102,8 +127,16 @@ async fn a_uuid_of_another_form_is_400(engine: Engine) {
     let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
     let uuid = lee.id.to_string();
     let paths = [
-        uuid.to_uppercase(), uuid.replace('-', ""), format!("{uuid}0"), uuid[..35].to_owned(), "x".to_owned(),
-        "%20".to_owned(), "%ff".to_owned(), "..%2f".to_owned(), format!("{{{uuid}}}"), "0".repeat(5000),
+        uuid.to_uppercase(),
+        uuid.replace('-', ""),
+        format!("{uuid}0"),
+        uuid[..35].to_owned(),
+        "x".to_owned(),
+        "%20".to_owned(),
+        "%ff".to_owned(),
+        "..%2f".to_owned(),
+        format!("{{{uuid}}}"),
+        "0".repeat(5000),
     ];
     for path in paths {
         platform.patch(&ada.token, &path, r#"{"active":false}"#).await.error_object(400, "The request is not valid");
@@ -116,8 +149,13 @@ async fn members_besides_active_are_ignored(engine: Engine) {
     let ada = platform.admin(&acme, "ada").await;
     let deep = format!(r#"{{"a":{}{},"active":false}}"#, "[".repeat(1000), "]".repeat(1000));
     let bodies = [
-        r#"{"active":false}"#, " \n{ \"active\" : false }\t", r#"{"uuid":"x","active":false,"n":{"active":true}}"#,
-        r#"{"x":1,"x":2,"active":false,"y":1e999}"#, r#"{"\u0061ctive":false}"#, r#"{"x":"\ud83d","active":false}"#, &deep,
+        r#"{"active":false}"#,
+        " \n{ \"active\" : false }\t",
+        r#"{"uuid":"x","active":false,"n":{"active":true}}"#,
+        r#"{"x":1,"x":2,"active":false,"y":1e999}"#,
+        r#"{"\u0061ctive":false}"#,
+        r#"{"x":"\ud83d","active":false}"#,
+        &deep,
     ];
     for (number, body) in bodies.into_iter().enumerate() {
         let leaver = platform.member(&acme, &format!("lee{number}")).await;
@@ -232,8 +270,11 @@ async fn a_large_body_is_413(engine: Engine) {
 async fn refused_attempts_stand_in_the_audit_trail(engine: Engine) {
     let platform = Platform::start(engine).await;
     let (acme, globex) = (platform.company("Acme").await, platform.company("Globex").await);
-    let (ada, lee, zoe) =
-        (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await, platform.member(&globex, "zoe").await);
+    let (ada, lee, zoe) = (
+        platform.admin(&acme, "ada").await,
+        platform.member(&acme, "lee").await,
+        platform.member(&globex, "zoe").await,
+    );
     let (_, scopeless) = platform.token(ada.id, &[Scope::AuditLoggingRead]).await;
     let attempts = [
         (platform.patch(&scopeless, &lee.id.to_string(), "").await, ada.id, lee.id, "missing_scope"),

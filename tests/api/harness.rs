@@ -138,7 +138,11 @@ impl Platform {
     }
 
     pub async fn patch(&self, token: &str, target: &str, body: &str) -> Answer {
-        self.call(Method::PATCH, &format!("/v1/platform-users/{target}")).token(token).body(body.to_owned()).send().await
+        self.call(Method::PATCH, &format!("/v1/platform-users/{target}"))
+            .token(token)
+            .body(body.to_owned())
+            .send()
+            .await
     }
 
     /// `GET /api/v1/me`: whether this token opens anything.

@@ -43,7 +43,8 @@ async fn found_addresses_come_in_the_order_asked(engine: Engine) {
     let (ada, lee, max) =
         (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await, platform.member(&acme, "max").await);
     let answer = ask(&platform, &ada.token, question(&[&max.email, &ada.email, &lee.email])).await;
-    let identifiers = [&max, &ada, &lee].map(|person| json!({"emailAddress": person.email, "uuid": person.id.to_string()}));
+    let identifiers =
+        [&max, &ada, &lee].map(|person| json!({"emailAddress": person.email, "uuid": person.id.to_string()}));
     assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"identifiers": identifiers, "error": {}})));
     assert_eq!(answer.header("content-type"), "application/json");
 }
@@ -101,17 +102,30 @@ async fn what_is_no_list_of_addresses_is_400(engine: Engine) {
     let ada = platform.admin(&acme, "ada").await;
     let long = format!("{}@acme.example", "a".repeat(200));
     let bodies = [
-        String::new(), "{".into(), "{}".into(), "[]".into(), "null".into(), question(&[]),
-        r#"{"emailAddresses":null}"#.into(), r#"{"emailAddresses":{}}"#.into(), r#"{"emailAddresses":["a@acme.example"]}"#.into(),
-        r#"{"emailAddresses":[["a@acme.example"]]}"#.into(), r#"{"emailAddresses":[{}]}"#.into(),
-        r#"{"emailAddresses":[{"emailAddress":null}]}"#.into(), r#"[[{"emailAddress":"a@acme.example"}]]"#.into(),
+        String::new(),
+        "{".into(),
+        "{}".into(),
+        "[]".into(),
+        "null".into(),
+        question(&[]),
+        r#"{"emailAddresses":null}"#.into(),
+        r#"{"emailAddresses":{}}"#.into(),
+        r#"{"emailAddresses":["a@acme.example"]}"#.into(),
+        r#"{"emailAddresses":[["a@acme.example"]]}"#.into(),
+        r#"{"emailAddresses":[{}]}"#.into(),
+        r#"{"emailAddresses":[{"emailAddress":null}]}"#.into(),
+        r#"[[{"emailAddress":"a@acme.example"}]]"#.into(),
         r#"{"emailAddresses":[{"emailAddress":"a@b.example"}],"emailAddresses":[]}"#.into(),
-        question(&["nonsense"]), question(&["a@acme.example", "@"]), question(&[""]), question(&[&long]),
+        question(&["nonsense"]),
+        question(&["a@acme.example", "@"]),
+        question(&[""]),
+        question(&[&long]),
     ];
     for body in bodies {
         ask(&platform, &ada.token, &*body).await.error_fields(400, "INVALID_REQUEST");
     }
-    let exactly_200 = format!("{}@{}.example", "a".repeat(60), format!("{}.", "b".repeat(43)).repeat(3).trim_end_matches('.'));
+    let exactly_200 =
+        format!("{}@{}.example", "a".repeat(60), format!("{}.", "b".repeat(43)).repeat(3).trim_end_matches('.'));
     assert_eq!(exactly_200.len(), 200);
     assert_eq!(ask(&platform, &ada.token, question(&[&exactly_200])).await.status, 200);
 }
@@ -152,9 +166,10 @@ async fn a_token_without_the_scope_is_403_and_names_both(engine: Engine) {
 
 async fn another_method_is_405_with_an_empty_text(engine: Engine) {
     let platform = Platform::start(engine).await;
-    for (path, methods, allow) in
-        [(PATH, vec!["GET", "PUT", "PATCH", "DELETE", "OPTIONS"], "POST"), (ALIAS, vec!["PUT", "PATCH", "DELETE"], "GET,HEAD,POST")]
-    {
+    for (path, methods, allow) in [
+        (PATH, vec!["GET", "PUT", "PATCH", "DELETE", "OPTIONS"], "POST"),
+        (ALIAS, vec!["PUT", "PATCH", "DELETE"], "GET,HEAD,POST"),
+    ] {
         for method in methods {
             let answer = platform.call(Method::from_bytes(method.as_bytes()).unwrap(), path).send().await;
             assert_eq!((answer.status.as_u16(), answer.body.as_str()), (405, ""), "{method} {path}");

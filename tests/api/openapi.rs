@@ -38,7 +38,10 @@ fn every_operation_has_a_summary_a_tag_its_credential_and_an_id_of_its_own() {
         }
     }
     let scheme = &document["components"]["securitySchemes"]["MxToken"];
-    assert_eq!((&scheme["type"], &scheme["in"], &scheme["name"]), (&json!("apiKey"), &json!("header"), &json!("Authorization")));
+    assert_eq!(
+        (&scheme["type"], &scheme["in"], &scheme["name"]),
+        (&json!("apiKey"), &json!("header"), &json!("Authorization"))
+    );
 }
 
 /// Every `$ref` in a document.
@@ -87,7 +90,8 @@ async fn examples_are_real_answers() {
     let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
     let document = serde_json::to_value(document()).unwrap();
 
-    let forbidden = platform.patch(&ada.token, "00000000-0000-4000-8000-000000000000", r#"{"active":false}"#).await.json();
+    let forbidden =
+        platform.patch(&ada.token, "00000000-0000-4000-8000-000000000000", r#"{"active":false}"#).await.json();
     let pointer = "/paths/~1v1~1platform-users~1{uuid}/patch/responses/403/content/application~1json/example";
     let mut shown = example(&document, pointer).clone();
     shown["error"]["instance"] = forbidden["error"]["instance"].clone();

@@ -73,8 +73,7 @@ async fn two_admins_who_deactivate_each_other_leave_exactly_one(engine: Engine) 
 async fn a_crowd_of_admins_leaves_exactly_one(engine: Engine) {
     let platform = Platform::start(engine).await;
     let acme = platform.company("Acme").await;
-    let admins: Vec<Person> =
-        join_all(["a", "b", "c", "d", "e", "f"].map(|name| platform.admin(&acme, name))).await;
+    let admins: Vec<Person> = join_all(["a", "b", "c", "d", "e", "f"].map(|name| platform.admin(&acme, name))).await;
     let calls = admins.iter().flat_map(|caller| {
         let others = admins.iter().filter(|target| target.id != caller.id);
         others.map(|target| platform.deactivate(caller, target.id))
@@ -187,7 +186,14 @@ async fn history(platform: &Platform, lee: Person, seed: u64) {
     }
 }
 
-async fn apply_random_step(platform: &Platform, lee: &Person, expected: &mut Expected, act_number: u8, pick: u8, context: &str) {
+async fn apply_random_step(
+    platform: &Platform,
+    lee: &Person,
+    expected: &mut Expected,
+    act_number: u8,
+    pick: u8,
+    context: &str,
+) {
     let directory = &platform.directory;
     let (from, who) = (expected.status, operator());
     let outcome = match act_number {

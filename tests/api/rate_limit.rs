@@ -22,7 +22,10 @@ on_both_engines! {
 /// Limit, remaining, reset, per minute, remaining per minute.
 fn headers(answer: &Answer) -> [&str; 5] {
     let names = [
-        "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "x-ratelimit-limit-minute",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "x-ratelimit-limit-minute",
         "x-ratelimit-remaining-minute",
     ];
     names.map(|name| answer.header(name))

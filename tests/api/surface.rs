@@ -51,7 +51,11 @@ async fn an_unknown_path_is_a_problem_with_a_request_id(engine: Engine) {
     let platform = Platform::start(engine).await;
     for path in ["/", "/v1", "/v1/platform-users", "/v1/platform-users/", "/v1/uuids/", "/api/v2/me", "/%ff"] {
         let answer = platform.call(Method::GET, path).send().await;
-        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (404, "application/problem+json"), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (404, "application/problem+json"),
+            "{path}"
+        );
         assert_eq!(answer.json()["instance"], format!("urn:uuid:{}", answer.request_id()));
     }
 }
@@ -76,11 +80,14 @@ async fn me_tells_whom_a_token_speaks_for(engine: Engine) {
     for role in Role::ALL {
         let person = platform.person(&acme, role.as_str(), role).await;
         let answer = platform.get("/api/v1/me", &person.token).await;
-        assert_eq!(answer.json(), serde_json::json!({
-            "uuid": person.id.to_string(), "emailAddress": person.email, "name": role.as_str(),
-            "companyUuid": acme.id.to_string(), "admin": role == Role::MendixAdmin, "status": "active",
-            "scopes": ["mx:user-deactivation:write", "mx:mxid3:user-identifiers:uuid:read", "mx:audit-logging:read"],
-        }));
+        assert_eq!(
+            answer.json(),
+            serde_json::json!({
+                "uuid": person.id.to_string(), "emailAddress": person.email, "name": role.as_str(),
+                "companyUuid": acme.id.to_string(), "admin": role == Role::MendixAdmin, "status": "active",
+                "scopes": ["mx:user-deactivation:write", "mx:mxid3:user-identifiers:uuid:read", "mx:audit-logging:read"],
+            })
+        );
     }
 }
 
@@ -90,7 +97,8 @@ async fn the_api_page_is_served_from_the_binary(engine: Engine) {
     assert_eq!(page.status, 200);
     assert!(page.body.contains("swagger-ui"), "{}", page.body);
     assert!(!page.body.contains("http://") && !page.body.contains("https://"), "nothing from elsewhere");
-    for asset in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-initializer.js"] {
+    for asset in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-initializer.js"]
+    {
         assert_eq!(platform.call(Method::GET, &format!("/docs/{asset}")).send().await.status, 200, "{asset}");
     }
     assert_eq!(platform.call(Method::GET, "/docs").send().await.header("location"), "/docs/");

@@ -282,8 +282,12 @@ async fn a_token_ends_once_and_all_of_an_owner_at_once(engine: Engine) {
     let acme = add_company(&store, "Acme", &[]).await;
     let ada = add_user(&store, user(acme.id, "ada@acme.example", Role::Member)).await.id;
     let bob = add_user(&store, user(acme.id, "bob@acme.example", Role::Member)).await.id;
-    let ((first, _), (second, _), (third, _), (other, _)) =
-        (add_token(&store, ada).await, add_token(&store, ada).await, add_token(&store, ada).await, add_token(&store, bob).await);
+    let ((first, _), (second, _), (third, _), (other, _)) = (
+        add_token(&store, ada).await,
+        add_token(&store, ada).await,
+        add_token(&store, ada).await,
+        add_token(&store, bob).await,
+    );
     let (one, later) = (first.id, Timestamp(NOW.0 + 9));
     assert!(write!(store, |tx| tokens::end(tx, one, NOW, EndReason::Deleted)).unwrap());
     assert!(!write!(store, |tx| tokens::end(tx, one, later, EndReason::Deleted)).unwrap());
@@ -346,7 +350,10 @@ async fn an_audit_entry_is_kept_whole_and_in_order(engine: Engine) {
     assert_eq!((kept.door.as_str(), kept.action.as_str()), ("api", "user.deactivate"));
     assert_eq!((kept.request, kept.address.as_deref()), (written.origin.request, Some("192.0.2.1")));
     assert_eq!((kept.subject, kept.subject_kind.as_deref()), (written.subject.map(Subject::id), Some("user")));
-    assert_eq!((&kept.reason, &kept.ticket, &kept.detail), (&written.note.reason, &written.note.ticket, &written.detail));
+    assert_eq!(
+        (&kept.reason, &kept.ticket, &kept.detail),
+        (&written.note.reason, &written.note.ticket, &written.detail)
+    );
     assert_eq!(kept.refusal.as_deref(), Some("no_such_user"));
     let company = Some(acme.id);
     let own = read!(store, |tx| audit::list_after(tx, company, 0, 10)).unwrap();

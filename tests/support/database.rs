@@ -1,6 +1,8 @@
 //! A fresh, empty database for one test: a file, or a schema of its own on the PostgreSQL server that
 //! `OFFBOARD_TEST_POSTGRES` names (by default the one on this machine).
 
+use offboard::model::entropy::SystemEntropy;
+use offboard::model::id;
 use offboard::store::{Location, PostgresOptions, Store};
 
 /// Which engine a test runs on.
@@ -30,7 +32,7 @@ impl Database {
                 Self { url, _folder: Some(folder), schema: None }
             }
             Engine::Postgres => {
-                let schema = format!("test_{}", uuid::Uuid::from_bytes(random()).simple());
+                let schema = format!("test_{}", id::random(&SystemEntropy).simple());
                 execute(&server(), &format!("CREATE SCHEMA {schema}")).await;
                 let separator = if server().contains('?') { '&' } else { '?' };
                 let url = format!("{}{separator}application_name={schema}&options=-csearch_path%3D{schema}", server());
@@ -73,7 +75,9 @@ impl Database {
 
     pub async fn db_try_execute(&self, sql: &str) -> Result<(), String> {
         match self.url.strip_prefix("sqlite:") {
-            Some(path) => rusqlite::Connection::open(path).unwrap().execute_batch(sql).map_err(|error| error.to_string()),
+            Some(path) => {
+                rusqlite::Connection::open(path).unwrap().execute_batch(sql).map_err(|error| error.to_string())
+            }
             None => try_execute(&self.url, sql).await,
         }
     }
@@ -87,9 +91,7 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(execute(&server(), &format!("DROP SCHEMA {schema} CASCADE")));
         });
-        if dropped.join().is_err() && !std::thread::panicking() {
-            panic!("the test's schema could not be dropped");
-        }
+        assert!(dropped.join().is_ok() || std::thread::panicking(), "the test's schema could not be dropped");
     }
 }
 
@@ -106,10 +108,4 @@ async fn try_execute(url: &str, sql: &str) -> Result<(), String> {
     drop(client);
     connection.await.unwrap().unwrap();
     outcome
-}
-
-fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).unwrap();
-    bytes
 }

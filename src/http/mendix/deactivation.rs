@@ -9,8 +9,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-pub(in crate::http) use super::deactivation_error::{DIALECT, ErrorObject, Unauthorized};
 use super::deactivation_error::Refusals;
+pub(in crate::http) use super::deactivation_error::{DIALECT, ErrorObject, Unauthorized};
 use crate::domain::transitions;
 use crate::http::app::App;
 use crate::http::body;

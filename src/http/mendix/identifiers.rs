@@ -6,8 +6,8 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(in crate::http) use super::identifiers_error::{DIALECT, ErrorFields, Unidentified};
 use super::identifiers_error::Refusals;
+pub(in crate::http) use super::identifiers_error::{DIALECT, ErrorFields, Unidentified};
 use crate::domain::identifiers::Identifiers;
 use crate::http::app::App;
 use crate::http::body::{self, Object};
@@ -119,7 +119,11 @@ pub(in crate::http) async fn look_up_users(
     ),
     security(("MxToken" = ["mx:mxid3:user-identifiers:uuid:read"])),
 )]
-pub(in crate::http) async fn look_up_users_by_guide(state: State<App>, caller: Extension<Caller>, request: Request) -> Response {
+pub(in crate::http) async fn look_up_users_by_guide(
+    state: State<App>,
+    caller: Extension<Caller>,
+    request: Request,
+) -> Response {
     look_up_users(state, caller, request).await
 }
 
@@ -137,7 +141,11 @@ pub(in crate::http) async fn look_up_users_by_guide(state: State<App>, caller: E
     ),
     security(("MxToken" = ["mx:mxid3:user-identifiers:uuid:read"])),
 )]
-pub(in crate::http) async fn look_up_users_by_guide_with_get(state: State<App>, caller: Extension<Caller>, request: Request) -> Response {
+pub(in crate::http) async fn look_up_users_by_guide_with_get(
+    state: State<App>,
+    caller: Extension<Caller>,
+    request: Request,
+) -> Response {
     look_up_users(state, caller, request).await
 }
 

@@ -38,12 +38,14 @@ const LIST: &str = "SELECT number, checksum FROM schema_migrations ORDER BY numb
 const RECORD: &str = "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)";
 
 pub(super) fn sqlite(connection: &mut Connection) -> Result<()> {
-    let failed = super::sqlite::classify;
+    let failed = super::sqlite::statement::classify;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
     transaction.execute_batch(TABLE).map_err(failed)?;
     let applied = transaction
         .prepare(LIST)
-        .and_then(|mut list| list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<_>>>())
+        .and_then(|mut list| {
+            list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<Vec<_>>>()
+        })
         .map_err(failed)?;
     for migration in pending(&applied, |migration| migration.sqlite)? {
         transaction.execute_batch(migration.sqlite).map_err(failed)?;
@@ -54,7 +56,7 @@ pub(super) fn sqlite(connection: &mut Connection) -> Result<()> {
 }
 
 pub(super) async fn postgres(client: &mut Object) -> Result<()> {
-    let failed = |error: tokio_postgres::Error| super::postgres::classify(&error);
+    let failed = |error: tokio_postgres::Error| super::postgres::statement::classify(&error);
     let transaction = client.transaction().await.map_err(failed)?;
     // Held until the commit: a second node that starts now waits here, and then finds nothing to do.
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(failed)?;

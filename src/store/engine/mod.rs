@@ -91,9 +91,9 @@ impl Tx<'_> {
     /// All rows that the query gives.
     pub(in crate::store) async fn rows(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         match &mut self.0 {
-            Inner::Sqlite(connection) => sqlite::rows(connection, sql, parameters),
-            Inner::PostgresRead(client) => postgres::rows(*client, sql, parameters).await,
-            Inner::PostgresWrite(transaction) => postgres::rows(transaction, sql, parameters).await,
+            Inner::Sqlite(connection) => sqlite::statement::rows(connection, sql, parameters),
+            Inner::PostgresRead(client) => postgres::statement::rows(*client, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => postgres::statement::rows(transaction, sql, parameters).await,
         }
     }
 
@@ -120,9 +120,9 @@ impl Tx<'_> {
     /// Changes rows and says how many.
     pub(in crate::store) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64> {
         match &mut self.0 {
-            Inner::Sqlite(connection) => sqlite::execute(connection, sql, parameters),
+            Inner::Sqlite(connection) => sqlite::statement::execute(connection, sql, parameters),
             Inner::PostgresRead(_) => Err(Error::Broken(format!("a read tried to write: {sql}"))),
-            Inner::PostgresWrite(transaction) => postgres::execute(transaction, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => postgres::statement::execute(transaction, sql, parameters).await,
         }
     }
 
