@@ -1,22 +1,30 @@
 //! The hot path: a credential becomes an identity, by the state of this instant.
 //!
-//! Each authentication asks the store for the token *and* its owner's live status in one statement: a revoked token
-//! is refused, and so is a token that no one revoked of an owner who is not active. Nothing is remembered between two
-//! checks, so there is nothing that a revocation, here or by another process, would have to reach first.
+//! Each authentication looks at the token *and* its owner's live status: a revoked token is refused, and so is a token
+//! that no one revoked of an owner who is not active.
+//!
+//! What was found is remembered together with the revision of the database that it was found at, and counts only as
+//! long as the database still has that revision. So there is nothing that a revocation, here or by another process, has
+//! to reach first: its commit alone outdates everything. Where the engine can't tell its revision, every check asks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use quick_cache::sync::Cache;
+
 use crate::model::actor::Identity;
 use crate::model::clock::{Clock, Timestamp};
 use crate::model::id::TokenId;
-use crate::model::secret::PlainToken;
+use crate::model::secret::{PlainToken, TokenDigest};
 use crate::model::user::Status;
-use crate::store::{Result, Store, tokens};
+use crate::store::tokens::Held;
+use crate::store::{Result, Revision, Store, tokens};
 
 /// How old the note of a token's last use may grow before a new one is written.
 const USE_GRANULARITY: Duration = Duration::from_secs(600);
+/// How many tokens are remembered at most; the least used are forgotten.
+const REMEMBERED: usize = 100_000;
 /// How many uses may wait to be written; more are not noted.
 const PENDING_USES: usize = 100_000;
 
@@ -24,6 +32,7 @@ const PENDING_USES: usize = 100_000;
 pub struct Gate {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
+    memory: Cache<TokenDigest, (Revision, Arc<Held>)>,
     uses: Mutex<HashMap<TokenId, Timestamp>>,
 }
 
@@ -55,7 +64,7 @@ impl Refusal {
 impl Gate {
     /// A gate to the users of this store.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, uses: Mutex::default() }
+        Self { store, clock, memory: Cache::new(REMEMBERED), uses: Mutex::default() }
     }
 
     /// Says whom a token speaks for at this instant, or why for nobody.
@@ -63,10 +72,7 @@ impl Gate {
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
     pub async fn authenticate(&self, token: &PlainToken) -> Result<std::result::Result<Identity, Refusal>> {
-        let digest = token.digest();
-        let Some(held) = self.store.read(async move |tx| tokens::find_held(tx, digest).await).await? else {
-            return Ok(Err(Refusal::Unknown));
-        };
+        let Some(held) = self.look_up(token.digest()).await? else { return Ok(Err(Refusal::Unknown)) };
         let now = self.clock.now();
         if held.ended {
             return Ok(Err(Refusal::Ended));
@@ -81,13 +87,29 @@ impl Gate {
         Ok(Ok(Identity {
             user: held.user,
             company: held.company,
-            email: held.email,
-            name: held.name,
+            email: held.email.clone(),
+            name: held.name.clone(),
             role: held.role,
             status: held.status,
             token: held.token,
-            scopes: held.scopes,
+            scopes: held.scopes.clone(),
         }))
+    }
+
+    async fn look_up(&self, digest: TokenDigest) -> Result<Option<Arc<Held>>> {
+        // Before the read: what is read is at least as new, so a commit in between outdates it rightly.
+        let revision = self.store.revision()?;
+        if let Some(revision) = revision
+            && let Some((at, held)) = self.memory.get(&digest)
+            && at == revision
+        {
+            return Ok(Some(held));
+        }
+        let held = self.store.read(async move |tx| tokens::find_held(tx, digest).await).await?.map(Arc::new);
+        if let (Some(revision), Some(held)) = (revision, &held) {
+            self.memory.insert(digest, (revision, Arc::clone(held)));
+        }
+        Ok(held)
     }
 
     /// Writes down which tokens were used since the last call, in one transaction.

@@ -1,7 +1,6 @@
 //! Configuration: flag over environment over file over default, each key declared once.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -177,6 +176,16 @@ impl Resolved {
         if self.get(name).is_empty() { Ok(None) } else { self.read(name, read).map(Some) }
     }
 
+    /// Whether every value can be used.
+    ///
+    /// # Errors
+    /// Names the first key whose value can't.
+    pub fn check(&self) -> Result<(), Invalid> {
+        self.location()?;
+        self.logging()?;
+        self.server().map(|_| ())
+    }
+
     /// Where the data is.
     ///
     /// # Errors
@@ -217,10 +226,7 @@ impl Resolved {
             _ => return Err(Invalid::new("tls_certificate and tls_key go together: set both, or neither")),
         };
         Ok(Server {
-            listen: self.read("listen", |text| {
-                text.parse()
-                    .map_err(|_| Invalid::new("write an address and a port, such as 127.0.0.1:8080 or [::]:8080"))
-            })?,
+            listen: self.read("listen", host_and_port)?,
             public_url: self.optional("public_url", public_url)?,
             rate_limit: self.read("rate_limit", |text| match text {
                 "off" => Ok(None),
@@ -243,7 +249,7 @@ impl Resolved {
 /// What `serve` needs beyond the database.
 pub struct Server {
     /// The address and port to serve on.
-    pub listen: SocketAddr,
+    pub listen: String,
     /// How the outside reaches the server.
     pub public_url: Option<Url>,
     /// The limit per token, and per address without one.
@@ -263,6 +269,12 @@ pub struct Server {
 fn number(text: &str, least: usize, most: usize) -> Result<usize, Invalid> {
     let found = text.parse().ok().filter(|number| (least..=most).contains(number));
     found.ok_or_else(|| Invalid::new(format!("write a whole number from {least} to {most}")))
+}
+
+fn host_and_port(text: &str) -> Result<String, Invalid> {
+    let good = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let wrong = "write a host and a port, such as 127.0.0.1:8080, localhost:8080 or [::]:8080";
+    good.then(|| text.to_owned()).ok_or_else(|| Invalid::new(wrong))
 }
 
 fn location(text: &str, options: PostgresOptions) -> Result<Location, Invalid> {
@@ -338,7 +350,7 @@ mod tests {
     #[test]
     fn every_default_is_a_good_value() {
         let found = resolve(&[], |_| None, None).unwrap();
-        assert!(found.server().is_ok() && found.location().is_ok() && found.logging().is_ok());
+        assert_eq!(found.check(), Ok(()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
@@ -46,14 +47,15 @@ pub struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "help for people, where backticks would show")]
 struct Global {
     /// How to write data
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
-    /// Where the data is: sqlite:PATH or postgres://… [env: `OFFBOARD_DATABASE`] [default: sqlite:offboard.db]
+    /// Where the data is: sqlite:PATH or postgres://… [env: OFFBOARD_DATABASE] [default: sqlite:offboard.db]
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
-    /// A configuration file in TOML [env: `OFFBOARD_CONFIG`]
+    /// A configuration file in TOML [env: OFFBOARD_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -101,7 +103,7 @@ enum CompanyCommand {
 
 /// Runs the program with these arguments.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::try_parse_from(&arguments).and_then(Cli::check) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &arguments),
     };
@@ -113,6 +115,17 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     match runtime.block_on(execute(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(format),
+    }
+}
+
+impl Cli {
+    /// What clap can't see: arguments of different levels that exclude each other.
+    fn check(self) -> Result<Self, clap::Error> {
+        if self.global.database.is_some() && matches!(&self.command, Command::Serve(serve) if serve.demo) {
+            let message = "--demo uses a database of its own; leave --database out";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(self)
     }
 }
 
@@ -138,7 +151,11 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Openapi => serve::print_document(format),
-        Command::Config => print_config(&cli.global.resolve(&[])?, format),
+        Command::Config => {
+            let resolved = cli.global.resolve(&[])?;
+            resolved.check()?;
+            print_config(&resolved, format)
+        }
         Command::Serve(serve) => {
             let resolved = cli.global.resolve(&serve.flags())?;
             serve.run(&resolved).await

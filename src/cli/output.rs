@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::domain;
+use crate::domain::{self, Refusal};
 use crate::model::Invalid;
+use crate::model::user::Status;
 use crate::store;
 
 /// How data is written.
@@ -123,26 +124,31 @@ pub(super) fn report(format: Format, message: &str, hint: Option<&str>) {
 impl From<domain::Error> for Failure {
     fn from(error: domain::Error) -> Self {
         let hint = match &error {
-            domain::Error::Refused(domain::Refusal::LastAdmin) => Some(
-                "make another Mendix Admin first: offboard user create EMAIL --company COMPANY --name NAME --admin",
-            ),
-            domain::Error::Refused(domain::Refusal::NoSuchUser) | domain::Error::NotFound(_) => {
-                Some("offboard user list shows who there is")
-            }
-            domain::Error::WrongStatus(crate::model::user::Status::Deactivated) => {
-                Some("offboard user reactivate EMAIL lets a deactivated user back in, without credentials")
-            }
-            domain::Error::WrongStatus(crate::model::user::Status::Suspended) => {
-                Some("offboard user resume EMAIL lets a suspended user back in")
-            }
+            domain::Error::Refused(refusal) => hint(refusal),
+            domain::Error::NotFound(_) => Some("offboard user list shows who there is"),
             domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
-            domain::Error::Refused(_)
-            | domain::Error::WrongStatus(crate::model::user::Status::Active)
-            | domain::Error::Invalid(_)
-            | domain::Error::Exists(_)
-            | domain::Error::Internal(_) => None,
+            domain::Error::Invalid(_) | domain::Error::Exists(_) | domain::Error::Internal(_) => None,
         };
         Self { message: error.to_string(), hint: hint.map(str::to_owned), reported: false }
+    }
+}
+
+/// What an operator can do about a refusal.
+fn hint(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::LastAdmin => {
+            Some("make another Mendix Admin first: offboard user create EMAIL --company COMPANY --name NAME --admin")
+        }
+        Refusal::NoSuchUser => Some("offboard user list shows who there is"),
+        Refusal::WrongStatus(Status::Deactivated) => {
+            Some("offboard user reactivate EMAIL lets a deactivated user back in, without credentials")
+        }
+        Refusal::WrongStatus(Status::Suspended) => Some("offboard user resume EMAIL lets a suspended user back in"),
+        Refusal::WrongStatus(Status::Active)
+        | Refusal::MissingScope { .. }
+        | Refusal::NotAdmin
+        | Refusal::Oneself
+        | Refusal::CallerEnded => None,
     }
 }
 

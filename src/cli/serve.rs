@@ -26,21 +26,22 @@ const USES_INTERVAL: Duration = Duration::from_secs(5);
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "help for people, where backticks would show")]
 #[command(after_help = "Examples:\n  offboard serve --demo\n  \
     offboard --database postgres://offboard@db/offboard serve --listen 0.0.0.0:8080")]
 pub(super) struct Serve {
-    /// The address and port to serve on [env: `OFFBOARD_LISTEN`] [default: 127.0.0.1:8080]
+    /// The address and port to serve on [env: OFFBOARD_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// How the outside reaches the server [env: `OFFBOARD_PUBLIC_URL`]
+    /// How the outside reaches the server [env: OFFBOARD_PUBLIC_URL]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Requests per token, as N/period, or off [env: `OFFBOARD_RATE_LIMIT`] [default: 600/1m]
+    /// Requests per token, as N/period, or off [env: OFFBOARD_RATE_LIMIT] [default: 600/1m]
     #[arg(long, value_name = "LIMIT")]
     rate_limit: Option<String>,
     /// Fill a throw-away database with a sample company, and print what to try next
-    #[arg(long, conflicts_with = "database")]
-    demo: bool,
+    #[arg(long)]
+    pub(super) demo: bool,
 }
 
 impl Serve {
@@ -72,7 +73,7 @@ async fn run(config: &Server, location: Location, demo: Option<&demo::Folder>) -
     };
     raise_file_limit(config.limits.connections);
     let store = Arc::new(Store::open(location).await?);
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+    let listener = TcpListener::bind(&config.listen).await.map_err(|error| {
         Failure::new(
             format!("can not listen on {}: {error}", config.listen),
             "choose another one with --listen HOST:PORT",

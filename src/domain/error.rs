@@ -20,9 +20,6 @@ pub enum Error {
     /// What is named does not exist.
     #[error("there is no {0}")]
     NotFound(String),
-    /// The user's status does not allow it.
-    #[error("the user is {}", .0.as_str())]
-    WrongStatus(Status),
     /// The store can't be reached or is overloaded; what the log keeps.
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
@@ -69,6 +66,9 @@ pub enum Refusal {
     /// The company would be left without an active Mendix Admin.
     #[error("the company would be left without an active Mendix Admin")]
     LastAdmin,
+    /// The user's status does not allow it.
+    #[error("the user is {}", .0.as_str())]
+    WrongStatus(Status),
     /// The caller's own access ended while the request was under way.
     #[error("the caller's own access has ended")]
     CallerEnded,
@@ -83,6 +83,7 @@ impl Refusal {
             Self::Oneself => "oneself",
             Self::NoSuchUser => "no_such_user",
             Self::LastAdmin => "last_admin",
+            Self::WrongStatus(_) => "wrong_status",
             Self::CallerEnded => "caller_ended",
         }
     }

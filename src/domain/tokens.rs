@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Directory, Error};
+use super::{Directory, Error, Refusal};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::id::{self, TokenId, UserId};
@@ -19,7 +19,7 @@ impl Directory {
     /// It serialises with the owner's deactivation: whichever comes first, no live token is left behind.
     ///
     /// # Errors
-    /// [`Error::WrongStatus`] when the owner is not active.
+    /// [`Refusal::WrongStatus`] when the owner is not active.
     pub async fn issue_token(
         &self,
         caller: &Caller,
@@ -56,7 +56,9 @@ impl Directory {
                     return Ok(Err(Error::NotFound(format!("user '{owner}'"))));
                 };
                 if user.status != Status::Active {
-                    return Ok(Err(Error::WrongStatus(user.status)));
+                    let refusal = Refusal::WrongStatus(user.status);
+                    draft.refused(tx, Some(user.company), &refusal).await?;
+                    return Ok(Err(refusal.into()));
                 }
                 tokens::insert(tx, &token, digest).await?;
                 let detail = serde_json::json!({"user": owner.to_string(), "scopes": token.scopes.names()});

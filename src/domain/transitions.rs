@@ -12,7 +12,7 @@ use super::{Directory, Error, Refusal, audit, guards};
 use crate::model::actor::{Actor, Caller};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
-use crate::model::id::UserId;
+use crate::model::id::{CompanyId, UserId};
 use crate::model::token::EndReason;
 use crate::model::user::{Status, User};
 use crate::store::{self, Tx, tokens, users};
@@ -61,7 +61,7 @@ impl Directory {
     /// Stops a user for a while: credentials are refused until [`Directory::resume`], and none is ended.
     ///
     /// # Errors
-    /// As [`Directory::deactivate`]; and [`Error::WrongStatus`] when the user is deactivated.
+    /// As [`Directory::deactivate`]; and [`Refusal::WrongStatus`] when the user is deactivated.
     pub async fn suspend(&self, caller: &Caller, target: UserId, request: Request) -> Result<Transition, Error> {
         self.transition(caller, target, Action::SuspendUser, request).await
     }
@@ -69,7 +69,7 @@ impl Directory {
     /// Lets a suspended user back in; password and tokens work again.
     ///
     /// # Errors
-    /// [`Error::WrongStatus`] when the user is deactivated.
+    /// [`Refusal::WrongStatus`] when the user is deactivated.
     pub async fn resume(&self, caller: &Caller, target: UserId, request: Request) -> Result<Transition, Error> {
         self.transition(caller, target, Action::ResumeUser, request).await
     }
@@ -77,7 +77,7 @@ impl Directory {
     /// Lets a deactivated user back in, with no credential at all.
     ///
     /// # Errors
-    /// [`Error::WrongStatus`] when the user is suspended.
+    /// [`Refusal::WrongStatus`] when the user is suspended.
     pub async fn reactivate(&self, caller: &Caller, target: UserId, request: Request) -> Result<Transition, Error> {
         self.transition(caller, target, Action::ReactivateUser, request).await
     }
@@ -100,31 +100,22 @@ impl Directory {
                 match &mut decision {
                     Ok(transition) if request.dry_run => foresee(tx, transition).await?,
                     Ok(transition) if transition.changed() => apply(tx, transition, &draft).await?,
-                    Err(Denied::Refused(refusal)) if !request.dry_run => {
-                        draft.refused(tx, audit::company_of(&caller), refusal).await?;
+                    Err(denied) if !request.dry_run => {
+                        draft.refused(tx, denied.company, &denied.refusal).await?;
                     }
                     Ok(_) | Err(_) => {}
                 }
                 Ok(decision)
             })
             .await?;
-        outcome.map_err(Error::from)
+        outcome.map_err(|denied| denied.refusal.into())
     }
 }
 
-/// Why a transition does not take place.
-enum Denied {
-    Refused(Refusal),
-    Status(Status),
-}
-
-impl From<Denied> for Error {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Refused(refusal) => refusal.into(),
-            Denied::Status(status) => Self::WrongStatus(status),
-        }
-    }
+/// Why a transition does not take place, and in whose trail that stands.
+struct Denied {
+    refusal: Refusal,
+    company: Option<CompanyId>,
 }
 
 async fn decide(
@@ -134,24 +125,24 @@ async fn decide(
     action: Action,
     now: Timestamp,
 ) -> store::Result<Result<Transition, Denied>> {
+    let company = audit::company_of(caller);
+    let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
     if let Err(refusal) = guards::caller_may_still(tx, caller).await? {
-        return Ok(Err(Denied::Refused(refusal)));
+        return denied(refusal, company);
     }
-    let company = match &caller.actor {
-        Actor::User(identity) if identity.user == target => return Ok(Err(Denied::Refused(Refusal::Oneself))),
-        Actor::User(identity) => Some(identity.company),
-        Actor::Operator => None,
-    };
+    if matches!(&caller.actor, Actor::User(identity) if identity.user == target) {
+        return denied(Refusal::Oneself, company);
+    }
     let Some(user) = users::lock(tx, target, company).await? else {
-        return Ok(Err(Denied::Refused(Refusal::NoSuchUser)));
+        return denied(Refusal::NoSuchUser, company);
     };
     let Some(to) = next(user.status, action) else {
-        return Ok(Err(Denied::Status(user.status)));
+        return denied(Refusal::WrongStatus(user.status), Some(user.company));
     };
     if to != Status::Active
         && let Err(refusal) = guards::another_admin_stays(tx, &user).await?
     {
-        return Ok(Err(Denied::Refused(refusal)));
+        return denied(refusal, Some(user.company));
     }
     let at = if user.status == to { user.status_since } else { now };
     Ok(Ok(Transition { user, to, at, tokens_revoked: 0 }))

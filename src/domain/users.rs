@@ -1,6 +1,6 @@
 //! Users: made, found, listed. Their status changes in `transitions` alone.
 
-use super::{Directory, Error, audit, passwords};
+use super::{Directory, Error, Refusal, audit, passwords};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
@@ -123,7 +123,7 @@ impl Directory {
     /// Sets a user's password.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it is too short or too long; [`Error::WrongStatus`] when the user is deactivated, who
+    /// [`Error::Invalid`] when it is too short or too long; [`Refusal::WrongStatus`] when the user is deactivated, who
     /// may hold no credential.
     pub async fn set_password(&self, caller: &Caller, user: UserId, password: &str) -> Result<(), Error> {
         let subject = Some(Subject::User(user));
@@ -136,7 +136,9 @@ impl Directory {
                     return Ok(Err(Error::NotFound(format!("user '{user}'"))));
                 };
                 if found.status == Status::Deactivated {
-                    return Ok(Err(Error::WrongStatus(found.status)));
+                    let refusal = Refusal::WrongStatus(found.status);
+                    draft.refused(tx, Some(found.company), &refusal).await?;
+                    return Ok(Err(refusal.into()));
                 }
                 users::set_password_hash(tx, user, &hash).await?;
                 draft.done(tx, Some(found.company), None).await?;

@@ -1,11 +1,13 @@
 //! Who may come in: the token of the `Authorization` header, the limits, and the caller that a handler then knows.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt;
 
 use super::app::App;
 use super::failure::{Dialect, Failure};
@@ -20,25 +22,37 @@ const PATIENCE: u32 = 10;
 const PENALTY: Duration = Duration::from_millis(50);
 const LONGEST_PENALTY: Duration = Duration::from_secs(1);
 
-/// The layer around every route that needs a token. Puts a [`Caller`] into the request's extensions.
+/// The layer around every route that needs a token. Puts a [`Caller`] into the request's extensions, and answers for a
+/// handler that panicked.
 ///
 /// A caller with a good token is counted by that token alone, so that nobody at the same address can use up his limit;
 /// everybody else is counted by address.
-pub(super) async fn admit(State((app, dialect)): State<(App, Dialect)>, mut request: Request, next: Next) -> Response {
-    let Some(circumstances) = request.extensions().get::<Circumstances>().copied() else {
-        return dialect.answer(&Failure::Internal, crate::model::id::RequestId(uuid::Uuid::nil()));
-    };
-    let id = circumstances.request;
+pub(super) async fn admit(State((app, dialect)): State<(App, Dialect)>, request: Request, next: Next) -> Response {
+    let circumstances = Circumstances::of(&request);
+    let answered = AssertUnwindSafe(answer(&app, dialect, circumstances, request, next)).catch_unwind().await;
+    answered.unwrap_or_else(|_| {
+        tracing::error!("a handler panicked");
+        dialect.answer(&Failure::Internal, circumstances.request)
+    })
+}
+
+async fn answer(
+    app: &App,
+    dialect: Dialect,
+    circumstances: Circumstances,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let admitted = match presented(request.headers()) {
-        Ok(token) => authenticate(&app, dialect, circumstances, &token).await,
-        Err(failure) => Err(count_stranger(&app, circumstances, failure)),
+        Ok(token) => authenticate(app, dialect, circumstances, &token).await,
+        Err(failure) => Err(count_stranger(app, circumstances, failure)),
     };
     let (response, decision) = match admitted {
         Ok((caller, decision)) => {
             request.extensions_mut().insert(caller);
             (next.run(request).await, decision)
         }
-        Err((failure, decision)) => (dialect.answer(&failure, id), decision),
+        Err((failure, decision)) => (dialect.answer(&failure, circumstances.request), decision),
     };
     with_limit(response, decision)
 }

@@ -74,7 +74,7 @@ impl From<domain::Error> for Failure {
                 Self::Internal
             }
             // No operation behind today's doors gives these.
-            error @ (domain::Error::Exists(_) | domain::Error::NotFound(_) | domain::Error::WrongStatus(_)) => {
+            error @ (domain::Error::Exists(_) | domain::Error::NotFound(_)) => {
                 tracing::error!(cause = %error, "unexpected answer of the domain");
                 Self::Internal
             }
@@ -99,7 +99,11 @@ impl Dialect {
     /// The answer to a failed request, with the headers that every door sends.
     pub(super) fn answer(self, failure: &Failure, request: RequestId) -> Response {
         let mut response = (self.render)(failure, request);
+        let status = response.status();
         let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("MxToken realm=\"offboard\""));
+        }
         if let Some((name, value)) = response_header(failure) {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -112,12 +116,12 @@ impl Dialect {
 
 fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static str)> {
     match failure {
-        Failure::NoCredential | Failure::MalformedCredential | Failure::RejectedCredential(_) => {
-            Some((header::WWW_AUTHENTICATE, "MxToken realm=\"offboard\""))
-        }
         Failure::Unavailable => Some((header::RETRY_AFTER, "1")),
         Failure::TooLarge | Failure::TooSlow => Some((header::CONNECTION, "close")),
-        Failure::Forbidden(_)
+        Failure::NoCredential
+        | Failure::MalformedCredential
+        | Failure::RejectedCredential(_)
+        | Failure::Forbidden(_)
         | Failure::Invalid(_)
         | Failure::MethodNotAllowed
         | Failure::RateLimited

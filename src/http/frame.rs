@@ -22,6 +22,14 @@ pub(super) struct Circumstances {
     pub(super) address: IpAddr,
 }
 
+impl Circumstances {
+    /// Those of a request that has passed [`frame`]; every request does.
+    pub(super) fn of(request: &Request) -> Self {
+        let nowhere = Self { request: RequestId(uuid::Uuid::nil()), address: IpAddr::from([0, 0, 0, 0]) };
+        request.extensions().get().copied().unwrap_or(nowhere)
+    }
+}
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The outermost layer.

@@ -1,7 +1,7 @@
 //! Doors: they translate a request, call the domain, and translate its answer back.
 //!
-//! A request passes [`frame`] (identifier, log, metrics), then, where a token is needed, a panic guard and
-//! [`admission`] (token, limits), and reaches its handler as a `Caller`.
+//! A request passes [`frame`] (identifier, log, metrics), then, where a token is needed, [`admission`] (token, limits),
+//! and reaches its handler as a `Caller`.
 
 mod admission;
 mod api;
@@ -19,14 +19,11 @@ mod schema;
 pub mod server;
 pub mod tls;
 
-use std::panic::AssertUnwindSafe;
-
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
-use futures_util::FutureExt;
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -71,33 +68,17 @@ fn doors(door: impl Fn(UtoipaMethodRouter<App>, Dialect) -> UtoipaMethodRouter<A
         .routes(door(routes!(api::me::get_me), api::problem::DIALECT))
 }
 
-/// Puts admission around the methods that exist, an answer in the door's words on the others, and the panic guard
-/// around both.
+/// Puts admission around the methods that exist, and an answer in the door's words on the others.
 fn with_door(routes: UtoipaMethodRouter<App>, app: &App, dialect: Dialect) -> UtoipaMethodRouter<App> {
     routes.map(|methods| {
-        methods
-            .route_layer(from_fn_with_state((app.clone(), dialect), admission::admit))
-            .fallback(
-                move |request: Request| async move { dialect.answer(&Failure::MethodNotAllowed, id_of(&request)) },
-            )
-            .layer(from_fn_with_state(dialect, guard))
-    })
-}
-
-/// Answers a handler that panicked with the door's 500.
-async fn guard(State(dialect): State<Dialect>, request: Request, next: Next) -> Response {
-    let id = id_of(&request);
-    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!("a handler panicked");
-        dialect.answer(&Failure::Internal, id)
+        methods.route_layer(from_fn_with_state((app.clone(), dialect), admission::admit)).fallback(
+            move |request: Request| async move {
+                dialect.answer(&Failure::MethodNotAllowed, Circumstances::of(&request).request)
+            },
+        )
     })
 }
 
 async fn no_such_path(request: Request) -> Response {
-    api::problem::no_such_path(id_of(&request))
-}
-
-fn id_of(request: &Request) -> crate::model::id::RequestId {
-    let circumstances = request.extensions().get::<Circumstances>();
-    circumstances.map_or(crate::model::id::RequestId(uuid::Uuid::nil()), |circumstances| circumstances.request)
+    api::problem::no_such_path(Circumstances::of(&request).request)
 }

@@ -40,7 +40,7 @@ impl RequestLog {
 
     /// Checks that succeed, thousands a second, are for debugging only.
     pub(super) fn write(&self, line: &Line<'_>, now: Duration) {
-        let (request, duration_us) = (line.request, line.took.as_micros());
+        let (request, duration_us) = (line.request, u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX));
         let Line { method, route, status, reason, address, .. } = line;
         let status = status.as_u16();
         if line.status.is_server_error() {

@@ -141,8 +141,7 @@ impl Connection {
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
-            .max_buf_size(HEADER_BYTES as usize)
-            .pipeline_flush(true);
+            .max_buf_size(HEADER_BYTES as usize);
         let service = hyper::service::service_fn(move |request| self.clone_for_request().answer(request));
         watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
     }

@@ -10,7 +10,7 @@ pub mod users;
 
 use std::path::PathBuf;
 
-pub use engine::{Error, PostgresOptions, Result, Tx};
+pub use engine::{Error, PostgresOptions, Result, Revision, Tx};
 
 /// An open database.
 pub struct Store {
@@ -37,6 +37,15 @@ impl Store {
             Location::Postgres(url, options) => engine::Engine::open_postgres(&url, &options).await?,
         };
         Ok(Self { engine })
+    }
+
+    /// The state of the database at this instant: two equal ones have no commit, by whatever process, between them.
+    /// `None` where the engine can't tell for less than a read costs.
+    ///
+    /// # Errors
+    /// When the database is gone.
+    pub fn revision(&self) -> Result<Option<Revision>> {
+        self.engine.revision()
     }
 
     /// Runs statements that change nothing.

@@ -149,7 +149,9 @@ async fn who_is_no_mendix_admin_is_401(engine: Engine) {
     let acme = platform.company("Acme").await;
     for role in [Role::Member, Role::MemberManager, Role::CompanyManager] {
         let person = platform.person(&acme, role.as_str(), role).await;
-        ask(&platform, &person.token, question(&[&person.email])).await.error_fields(401, "UNAUTHORIZED");
+        let answer = ask(&platform, &person.token, question(&[&person.email])).await;
+        answer.error_fields(401, "UNAUTHORIZED");
+        assert_eq!(answer.header("www-authenticate"), "MxToken realm=\"offboard\"");
     }
 }
 

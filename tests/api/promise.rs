@@ -47,7 +47,10 @@ async fn no_live_token_is_left_when_issuing_races_deactivation(engine: Engine) {
                     issued += 1;
                     assert_eq!(platform.me(secret.reveal()).await, 401);
                 }
-                Err(error) => assert!(matches!(error, domain::Error::WrongStatus(Status::Deactivated)), "{error}"),
+                Err(error) => assert!(
+                    matches!(error, domain::Error::Refused(domain::Refusal::WrongStatus(Status::Deactivated))),
+                    "{error}"
+                ),
             }
         }
         let tokens = platform.directory.list_tokens(lee.id).await.unwrap();

@@ -14,6 +14,7 @@ on_both_engines! {
     every_answer_carries_careful_headers_and_an_id_of_its_own,
     me_tells_whom_a_token_speaks_for,
     the_api_page_is_served_from_the_binary,
+    an_answer_comes_even_when_a_next_request_has_begun,
 }
 
 async fn health_tells_whether_it_runs_and_whether_it_serves(engine: Engine) {
@@ -102,4 +103,19 @@ async fn the_api_page_is_served_from_the_binary(engine: Engine) {
         assert_eq!(platform.call(Method::GET, &format!("/docs/{asset}")).send().await.status, 200, "{asset}");
     }
     assert_eq!(platform.call(Method::GET, "/docs").send().await.header("location"), "/docs/");
+}
+
+async fn an_answer_comes_even_when_a_next_request_has_begun(engine: Engine) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let platform = Platform::start(engine).await;
+    let mut stream = tokio::net::TcpStream::connect(platform.url.strip_prefix("http://").unwrap()).await.unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\nGET /hea").await.unwrap();
+    let mut start = [0; 15];
+    stream.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    stream.write_all(b"lth/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest.matches("live\n").count(), 2, "{rest}");
 }

@@ -130,3 +130,25 @@ async fn a_caller_that_goes_away_leaves_no_half_transaction(engine: Engine) {
     insert(&store, company("last")).await.unwrap();
     assert_eq!(count(&store).await % 2, 1, "pairs, and the last one");
 }
+
+#[tokio::test]
+async fn a_revision_stays_until_anybody_commits() {
+    let database = Database::fresh(Engine::Sqlite).await;
+    let (one, other) = (database.open().await, database.open().await);
+    insert(&one, company("first")).await.unwrap();
+    let revision = |store: &Store| store.revision().unwrap().unwrap();
+    let before = revision(&one);
+    assert_eq!(count(&one).await, 1);
+    assert_eq!((revision(&one), revision(&other)), (before, before), "reading changes nothing");
+
+    let mut seen = vec![before];
+    for number in 0..50 {
+        let writer = if number % 2 == 0 { &one } else { &other };
+        insert(writer, company(&format!("company {number}"))).await.unwrap();
+        let after = revision(&one);
+        assert!(!seen.contains(&after), "a commit is seen at once, and no revision comes back");
+        seen.push(after);
+    }
+    database.db_execute("UPDATE companies SET created_at = 1; PRAGMA wal_checkpoint(TRUNCATE)").await;
+    assert!(!seen.contains(&revision(&one)), "by another program too");
+}

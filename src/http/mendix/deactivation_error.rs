@@ -122,6 +122,7 @@ fn explain(refusal: &Refusal) -> String {
         Refusal::Oneself => "You can not deactivate yourself.".to_owned(),
         Refusal::NoSuchUser => "The user is not one that you may deactivate.".to_owned(),
         Refusal::LastAdmin => "The company would be left without an active Mendix Admin.".to_owned(),
+        Refusal::WrongStatus(_) => "The user's status does not allow it.".to_owned(),
         Refusal::CallerEnded => "Your own access has ended.".to_owned(),
     }
 }

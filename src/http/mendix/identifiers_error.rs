@@ -118,7 +118,11 @@ fn forbidden(refusal: &Refusal) -> Response {
         // The vendor answers 401 here, not 403.
         Refusal::NotAdmin => unauthorized("Only a Mendix Admin may look up users."),
         // Look-ups have no target and change nothing, so the rest can't come up.
-        Refusal::Oneself | Refusal::NoSuchUser | Refusal::LastAdmin | Refusal::CallerEnded => {
+        Refusal::Oneself
+        | Refusal::NoSuchUser
+        | Refusal::LastAdmin
+        | Refusal::WrongStatus(_)
+        | Refusal::CallerEnded => {
             fields(StatusCode::FORBIDDEN, "FORBIDDEN", format!("Refused: {refusal}."), "You may not do this.")
         }
     }

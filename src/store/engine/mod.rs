@@ -13,6 +13,7 @@ use std::path::PathBuf;
 pub(in crate::store) use value::{Row, Value};
 
 pub use postgres::PostgresOptions;
+pub use sqlite::Revision;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,6 +51,14 @@ impl Engine {
 
     pub(in crate::store) async fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self> {
         postgres::Postgres::open(url, options).await.map(Self::Postgres)
+    }
+
+    /// The state of the database at this instant; `None` where the engine can't tell without being asked.
+    pub(super) fn revision(&self) -> Result<Option<Revision>> {
+        match self {
+            Self::Sqlite(engine) => engine.revision(),
+            Self::Postgres(_) => Ok(None),
+        }
     }
 
     /// Runs statements that change nothing. May run them again from the start after a lost connection.

@@ -32,8 +32,7 @@ pub(in crate::store) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str, options: &PostgresOptions) -> Result<Self> {
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|_| Error::Unavailable("the database's URL is not one of PostgreSQL".to_owned()))?;
+        let mut config: tokio_postgres::Config = url.parse().map_err(|error| Error::Unavailable(chain(&error)))?;
         if config.get_application_name().is_none() {
             config.application_name("offboard");
         }
@@ -136,7 +135,13 @@ fn discard(client: Object) {
 }
 
 fn unavailable(error: PoolError) -> Error {
-    Error::Unavailable(error.to_string())
+    Error::Unavailable(chain(&error))
+}
+
+/// An error with its causes: what failed alone often does not say why.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn warn_unless_local(config: &tokio_postgres::Config) {

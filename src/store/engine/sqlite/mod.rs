@@ -1,6 +1,7 @@
 //! SQLite: reads run where they are asked, writes on one thread that commits many at once.
 
 mod file;
+mod revision;
 pub(super) mod statement;
 mod writer;
 
@@ -16,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Error, Inner, Result, Tx, migrate};
 use file::File;
+use revision::Index;
+pub use revision::Revision;
 use statement::classify;
 use writer::{Job, in_savepoint, write_until_closed};
 
@@ -26,6 +29,7 @@ const QUEUE: usize = 4096;
 
 pub(in crate::store) struct Sqlite {
     file: File,
+    index: Index,
     readers: Mutex<Vec<Connection>>,
     writer: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -39,13 +43,14 @@ impl Sqlite {
         use_write_ahead_log(&connection)?;
         migrate::sqlite(&mut connection)?;
         let file = File::identify(path)?;
+        let index = Index::open(&file.path)?;
         let (writer, jobs) = mpsc::channel(QUEUE);
         let watched = file.clone();
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || write_until_closed(connection, jobs, &watched))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { file, readers: Mutex::default(), writer: Some(writer), thread: Some(thread) })
+        Ok(Self { file, index, readers: Mutex::default(), writer: Some(writer), thread: Some(thread) })
     }
 
     /// Runs here and now: 6 to 20 µs, less than a hop to another thread.
@@ -80,6 +85,12 @@ impl Sqlite {
             mpsc::error::TrySendError::Closed(_) => Error::Unavailable("the writer has stopped".to_owned()),
         })?;
         answered.await.map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
+    }
+
+    /// The state of the database at this instant.
+    pub(super) fn revision(&self) -> Result<Option<Revision>> {
+        self.file.check()?;
+        self.index.revision()
     }
 
     fn connect_reader(&self) -> Result<Connection> {
