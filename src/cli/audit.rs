@@ -37,7 +37,10 @@ impl AuditCommand {
             None => None,
         };
         let mut out: Box<dyn Write> = match out {
-            Some(path) => Box::new(BufWriter::new(File::create(path)?)),
+            Some(path) => {
+                let file = File::create(&path).map_err(|error| Failure::of_file(&path, &error))?;
+                Box::new(BufWriter::new(file))
+            }
             None => Box::new(BufWriter::new(std::io::stdout())),
         };
         let mut after = 0;

@@ -20,7 +20,9 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     pub(super) fn make() -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("offboard-demo-{}", id::random(&SystemEntropy).simple()));
-        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&path)?;
+        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
+            .create(&path)
+            .map_err(|error| Failure::of_file(&path, &error))?;
         Ok(Self(path))
     }
 

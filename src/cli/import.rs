@@ -16,6 +16,7 @@ use super::operator::Operator;
 use super::output::{Failure, Format, Listing};
 use crate::domain;
 use crate::domain::users::{Made, NewUser};
+use crate::model::Invalid;
 use crate::model::id::CompanyId;
 use crate::model::user::Role;
 
@@ -24,10 +25,11 @@ const BATCH: usize = 500;
 /// The most bytes of one row; a quotation mark that is never closed would swallow the file.
 const ROW_BYTES: u64 = 1024 * 1024;
 
-/// A row that can be made.
+/// A row of the file: a user to be made, or why there is none.
 struct Row {
     line: u64,
-    new: NewUser,
+    email: String,
+    new: Result<NewUser, String>,
 }
 
 pub(super) async fn run(operator: &Operator, file: &Path, company: CompanyId, format: Format) -> Result<(), Failure> {
@@ -43,7 +45,7 @@ pub(super) async fn run(operator: &Operator, file: &Path, company: CompanyId, fo
     });
     let mut failure = None;
     while !interrupted.load(Ordering::SeqCst) {
-        let batch = rows.take(BATCH, &mut report);
+        let batch = rows.take(BATCH);
         if batch.is_empty() {
             break;
         }
@@ -67,8 +69,7 @@ async fn make(
     batch: Vec<Row>,
     report: &mut Report,
 ) -> Result<(), domain::Error> {
-    let (lines, new): (Vec<u64>, Vec<NewUser>) = batch.into_iter().map(|row| (row.line, row.new)).unzip();
-    let emails: Vec<String> = new.iter().map(|new| new.email.to_string()).collect();
+    let new: Vec<NewUser> = batch.iter().filter_map(|row| row.new.clone().ok()).collect();
     let mut attempt = 0;
     let made = loop {
         attempt += 1;
@@ -78,8 +79,12 @@ async fn make(
             answer => break answer?,
         }
     };
-    for ((made, line), email) in made.into_iter().zip(lines).zip(emails) {
-        report.row(line, &email, made);
+    let mut made = made.into_iter();
+    for Row { line, email, new } in batch {
+        match (new, &mut made) {
+            (Err(reason), _) => report.fail(line, &email, &reason),
+            (Ok(_), made) => made.next().into_iter().for_each(|made| report.row(line, &email, made)),
+        }
     }
     Ok(())
 }
@@ -112,7 +117,7 @@ impl Report {
         let reason = reason.to_string();
         let document = json!({"line": line, "email": email, "reason": reason});
         if self.written.is_ok() {
-            self.written = self.listing.item(&document, &format!("line {line}: {email}: {reason}"));
+            self.written = self.listing.item(&document, &format!("line {line}: {}: {reason}", email.escape_debug()));
         }
     }
 
@@ -143,8 +148,8 @@ struct Rows {
 
 impl Rows {
     fn open(file: &Path) -> Result<Self, Failure> {
-        let hint = "the first line of the file is: email,name,admin";
-        let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", file.display()), hint);
+        let failed =
+            |error: &dyn std::fmt::Display| Failure::from(Invalid::new(format!("{}: {error}", file.display())));
         let (source, bytes): (Box<dyn Read>, u64) = if file == Path::new("-") {
             (Box::new(io::stdin()), 0)
         } else {
@@ -157,12 +162,13 @@ impl Rows {
         let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bounded);
         let headers = reader.headers().map_err(|error| failed(&error))?;
         let column = |name: &str| {
-            headers.iter().position(|header| header.trim_start_matches('\u{feff}').eq_ignore_ascii_case(name))
+            let is_named = |header: &str| header.trim_start_matches('\u{feff}').eq_ignore_ascii_case(name);
+            headers.iter().position(is_named).ok_or_else(|| {
+                let message = format!("{}: there is no column '{name}'", file.display());
+                Failure::new(message, "the first line of the file is: email,name,admin")
+            })
         };
-        let columns = match (column("email"), column("name"), column("admin")) {
-            (Some(email), Some(name), Some(admin)) => [email, name, admin],
-            _ => return Err(failed(&"a column is missing")),
-        };
+        let columns = [column("email")?, column("name")?, column("admin")?];
         Ok(Self { reader, columns, budget, bytes, record: StringRecord::new(), broken: None })
     }
 
@@ -170,8 +176,8 @@ impl Rows {
         self.reader.position().byte()
     }
 
-    /// Up to so many rows that can be made; those that can't go into the report. Empty at the end of the file.
-    fn take(&mut self, count: usize, report: &mut Report) -> Vec<Row> {
+    /// The next rows, up to so many. Empty at the end of the file, and where nothing more can be read.
+    fn take(&mut self, count: usize) -> Vec<Row> {
         let mut rows = Vec::with_capacity(count);
         while rows.len() < count && self.broken.is_none() {
             self.budget.set(ROW_BYTES);
@@ -180,14 +186,11 @@ impl Rows {
                 Ok(false) => break,
                 Ok(true) => {
                     let line = self.record.position().map_or(line, csv::Position::line);
-                    let email = self.record.get(self.columns[0]).unwrap_or_default();
-                    match self.parse() {
-                        Ok(new) => rows.push(Row { line, new }),
-                        Err(error) => report.fail(line, email, &error),
-                    }
+                    let email = self.record.get(self.columns[0]).unwrap_or_default().to_owned();
+                    rows.push(Row { line, email, new: self.parse().map_err(|error| error.to_string()) });
                 }
                 Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                    report.fail(line, "", &"the row is not UTF-8");
+                    rows.push(Row { line, email: String::new(), new: Err("the row is not UTF-8".to_owned()) });
                 }
                 Err(error) => self.broken = Some(format!("line {line}: {error}")),
             }
@@ -200,7 +203,7 @@ impl Rows {
         let role = match admin.to_ascii_lowercase().as_str() {
             "true" | "yes" | "1" => Role::MendixAdmin,
             "false" | "no" | "0" | "" => Role::Member,
-            _ => return Err(crate::model::Invalid::new("admin is written as true or false").into()),
+            _ => return Err(Invalid::new("admin is written as true or false").into()),
         };
         NewUser::parse(email, name, role)
     }

@@ -12,6 +12,7 @@ mod token;
 mod user;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -118,6 +119,16 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// What is wrong, without how it would be right.
+fn first_paragraph(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing".to_owned();
+    }
+    let text = error.render().to_string();
+    let lines = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+    lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
+}
+
 impl Cli {
     /// What clap can't see: arguments of different levels that exclude each other.
     fn check(self) -> Result<Self, clap::Error> {
@@ -134,9 +145,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let asked_for_json = arguments.iter().zip(arguments.iter().skip(1)).any(|(a, b)| a == "--format" && b == "json")
         || arguments.iter().any(|argument| argument == "--format=json");
     if error.use_stderr() && asked_for_json {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        output::report(Format::Json, message, Some("offboard --help shows how commands are written"));
+        output::report(Format::Json, &first_paragraph(error), Some("offboard --help shows how commands are written"));
     } else if error.print().is_err() {
         return ExitCode::from(1);
     }
@@ -147,8 +156,9 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
     let format = cli.global.format;
     match cli.command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "offboard", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "offboard", &mut script);
+            Ok(std::io::stdout().lock().write_all(&script)?)
         }
         Command::Openapi => serve::print_document(format),
         Command::Config => {
@@ -199,8 +209,8 @@ impl CompanyCommand {
 fn print_config(resolved: &Resolved, format: Format) -> Result<(), Failure> {
     let values = resolved
         .display()
-        .map(|(name, value, source)| (name.to_owned(), json!({"value": value, "source": source.to_string()})));
-    let document = serde_json::Value::Object(values.collect());
+        .map(|(name, value, source)| json!({"key": name, "value": value, "source": source.to_string()}));
+    let document = json!({"values": values.collect::<Vec<_>>()});
     format.print(&document, || {
         let mut table = user::table(["KEY", "VALUE", "FROM"]);
         for (name, value, source) in resolved.display() {

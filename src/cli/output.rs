@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::domain::{self, Refusal};
+use crate::domain::{self, Refusal, Unknown};
 use crate::model::Invalid;
 use crate::model::user::Status;
 use crate::store;
@@ -95,6 +95,11 @@ impl Failure {
         Self { message: message.into(), hint: Some(hint.into()), reported: false }
     }
 
+    /// A failure to use a file, which it names.
+    pub(super) fn of_file(path: &std::path::Path, error: &io::Error) -> Self {
+        Invalid::new(format!("{}: {error}", path.display())).into()
+    }
+
     /// Some of many rows failed, and the answer says which.
     pub(super) fn reported() -> Self {
         Self { message: String::new(), hint: None, reported: true }
@@ -125,7 +130,11 @@ impl From<domain::Error> for Failure {
     fn from(error: domain::Error) -> Self {
         let hint = match &error {
             domain::Error::Refused(refusal) => hint(refusal),
-            domain::Error::NotFound(_) => Some("offboard user list shows who there is"),
+            domain::Error::NotFound(Unknown::Company(_)) => Some("offboard company create NAME makes one"),
+            domain::Error::NotFound(Unknown::User(_)) => Some("offboard user list shows who there is"),
+            domain::Error::NotFound(Unknown::Token(_)) => {
+                Some("offboard token list --user EMAIL shows a user's tokens")
+            }
             domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
             domain::Error::Invalid(_) | domain::Error::Exists(_) | domain::Error::Internal(_) => None,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Resolved, Server};
@@ -58,15 +58,23 @@ impl Serve {
         let config = resolved.server()?;
         let (level, json) = resolved.logging()?;
         logging::start(level, json);
+        // Before there is anything to leave behind.
+        let signals = Signals::listen()?;
         if !self.demo {
-            return run(&config, resolved.location()?, None).await;
+            return run(&config, resolved.location()?, None, signals).await;
         }
         let folder = demo::Folder::make()?;
-        run(&config, Location::Sqlite(folder.database()), Some(&folder)).await
+        run(&config, Location::Sqlite(folder.database()), Some(&folder), signals).await
     }
 }
 
-async fn run(config: &Server, location: Location, demo: Option<&demo::Folder>) -> Result<(), Failure> {
+async fn run(
+    config: &Server,
+    location: Location,
+    demo: Option<&demo::Folder>,
+    signals: Signals,
+) -> Result<(), Failure> {
+    let Signals { mut stop, hangup } = signals;
     let certificate = match &config.tls {
         Some((chain, key)) => Some(Arc::new(Certificate::open(chain.clone(), key.clone())?)),
         None => None,
@@ -85,20 +93,20 @@ async fn run(config: &Server, location: Location, demo: Option<&demo::Folder>) -
         config.public_url.as_ref().map_or(own_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
     let app = wire(config, Arc::clone(&store), public_url.starts_with("https:"));
 
-    let stop = CancellationToken::new();
+    let stopped = CancellationToken::new();
     let serving =
-        server::serve(listener, http::router(&app.0), certificate.clone(), config.limits.clone(), stop.clone());
+        server::serve(listener, http::router(&app.0), certificate.clone(), config.limits.clone(), stopped.clone());
     let serving = tokio::spawn(serving);
-    let chores = tokio::spawn(chores(Arc::clone(&app.1), certificate));
+    let chores = tokio::spawn(chores(Arc::clone(&app.1), certificate, hangup));
     tracing::info!(url = own_url, "listening");
     if let Some(folder) = demo {
         demo::fill(folder, store, &public_url).await?;
     }
 
-    stop_signal().await?;
+    stop.next().await;
     tracing::info!("stopping: finishing what runs");
     app.0.stop();
-    stop.cancel();
+    stopped.cancel();
     tokio::select! {
         cut = serving => {
             let cut = cut.unwrap_or_default();
@@ -106,8 +114,7 @@ async fn run(config: &Server, location: Location, demo: Option<&demo::Folder>) -
                 tracing::warn!(cut, "connections were cut when the time to finish was over");
             }
         }
-        again = stop_signal() => {
-            again?;
+        () = stop.next() => {
             return Err(Failure::new("stopped at once, by a second signal", "running requests were cut"));
         }
     }
@@ -135,12 +142,9 @@ fn wire(config: &Server, store: Arc<Store>, https: bool) -> (App, Arc<Gate>) {
 }
 
 /// What is done beside requests, until the server stops.
-async fn chores(gate: Arc<Gate>, certificate: Option<Arc<Certificate>>) {
+async fn chores(gate: Arc<Gate>, certificate: Option<Arc<Certificate>>, mut hangup: Signal) {
     let mut uses = tokio::time::interval(USES_INTERVAL);
     let mut renewal = tokio::time::interval(CERTIFICATE_INTERVAL);
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        return tracing::error!("can not listen to SIGHUP");
-    };
     loop {
         tokio::select! {
             _ = uses.tick() => {
@@ -162,14 +166,32 @@ fn renew(certificate: Option<&Certificate>) {
     }
 }
 
-async fn stop_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What the operating system may ask of the server; nothing is lost once it is listened to.
+struct Signals {
+    stop: StopSignals,
+    hangup: Signal,
+}
+
+/// SIGTERM and Ctrl-C.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { stop: StopSignals { terminate, interrupt }, hangup: signal(SignalKind::hangup())? })
     }
-    Ok(())
+}
+
+impl StopSignals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Each connection is a file; shells often allow fewer than the system would.

@@ -1,12 +1,12 @@
 //! Companies: made by the operator, found by name or identifier.
 
-use super::{Directory, Error};
+use super::{Directory, Error, Unknown};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::company::{Company, Domain};
 use crate::model::id::{self, CompanyId};
 use crate::model::{Invalid, text};
-use crate::store::companies;
+use crate::store::{self, companies};
 
 /// The most domains that a company may be made with.
 const DOMAINS: usize = 1000;
@@ -48,7 +48,12 @@ impl Directory {
                 draft.done(tx, Some(company.id), Some(detail)).await?;
                 Ok(Ok(company.clone()))
             })
-            .await?
+            .await
+            .unwrap_or_else(|error| match error {
+                // Another writer was faster, between our look and our insert.
+                store::Error::Taken(_) => Err(Error::Exists("a company with this name or domain".to_owned())),
+                error => Err(error.into()),
+            })
     }
 
     /// The company with this UUID or name.
@@ -64,6 +69,6 @@ impl Directory {
                 Err(_) => companies::find_by_name(tx, &name).await,
             })
             .await?;
-        found.ok_or_else(|| Error::NotFound(format!("company '{reference}'")))
+        found.ok_or_else(|| Error::NotFound(Unknown::Company(reference.to_owned())))
     }
 }

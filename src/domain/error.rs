@@ -1,6 +1,7 @@
 //! What can go wrong, in the words of the domain.
 
 use crate::model::Invalid;
+use crate::model::id::TokenId;
 use crate::model::scope::{Scope, Scopes};
 use crate::model::user::Status;
 use crate::store;
@@ -19,7 +20,7 @@ pub enum Error {
     Exists(String),
     /// What is named does not exist.
     #[error("there is no {0}")]
-    NotFound(String),
+    NotFound(Unknown),
     /// The store can't be reached or is overloaded; what the log keeps.
     #[error("storage is unavailable: {0}")]
     Unavailable(String),
@@ -41,6 +42,20 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
+}
+
+/// What was named and does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// A company, by this name or UUID.
+    #[error("company '{0}'")]
+    Company(String),
+    /// A user, by this address or UUID.
+    #[error("user '{0}'")]
+    User(String),
+    /// A token, by this UUID.
+    #[error("token '{0}'")]
+    Token(TokenId),
 }
 
 /// Why a known caller was refused.

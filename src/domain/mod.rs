@@ -15,7 +15,7 @@ pub mod users;
 
 use std::sync::Arc;
 
-pub use error::{Error, Refusal};
+pub use error::{Error, Refusal, Unknown};
 
 use crate::model::clock::Clock;
 use crate::model::entropy::Entropy;

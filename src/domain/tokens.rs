@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Directory, Error, Refusal};
+use super::{Directory, Error, Refusal, Unknown};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::id::{self, TokenId, UserId};
@@ -53,7 +53,7 @@ impl Directory {
             .store
             .write(async move |tx| {
                 let Some(user) = users::lock(tx, owner, None).await? else {
-                    return Ok(Err(Error::NotFound(format!("user '{owner}'"))));
+                    return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
                 if user.status != Status::Active {
                     let refusal = Refusal::WrongStatus(user.status);
@@ -88,7 +88,7 @@ impl Directory {
         self.store
             .write(async move |tx| {
                 let Some(token) = tokens::find(tx, id).await? else {
-                    return Ok(Err(Error::NotFound(format!("token '{id}'"))));
+                    return Ok(Err(Error::NotFound(Unknown::Token(id))));
                 };
                 if tokens::end(tx, id, draft.at, EndReason::Deleted).await? {
                     let company = users::find(tx, token.user).await?.map(|user| user.company);

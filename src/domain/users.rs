@@ -1,6 +1,6 @@
 //! Users: made, found, listed. Their status changes in `transitions` alone.
 
-use super::{Directory, Error, Refusal, audit, passwords};
+use super::{Directory, Error, Refusal, Unknown, audit, passwords};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
@@ -109,7 +109,7 @@ impl Directory {
                 _ => Ok(None),
             })
             .await?;
-        found.ok_or_else(|| Error::NotFound(format!("user '{reference}'")))
+        found.ok_or_else(|| Error::NotFound(Unknown::User(reference.to_owned())))
     }
 
     /// Up to `limit` users after the given one, in the order of their identifiers.
@@ -133,7 +133,7 @@ impl Directory {
         self.store
             .write(async move |tx| {
                 let Some(found) = users::lock(tx, user, None).await? else {
-                    return Ok(Err(Error::NotFound(format!("user '{user}'"))));
+                    return Ok(Err(Error::NotFound(Unknown::User(user.to_string()))));
                 };
                 if found.status == Status::Deactivated {
                     let refusal = Refusal::WrongStatus(found.status);

@@ -69,10 +69,9 @@ pub async fn serve(
         });
     }
     drop(listener);
-    let open = graceful.count();
     match tokio::time::timeout(limits.drain_timeout, graceful.shutdown()).await {
         Ok(()) => 0,
-        Err(_) => open,
+        Err(_) => limits.connections - slots.available_permits(),
     }
 }
 

@@ -209,6 +209,14 @@ impl Host {
     }
 }
 
+/// The most memory, in KiB, that a running process has had in use.
+#[cfg(target_os = "linux")]
+pub(crate) fn peak_memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    peak.expect("Linux tells it").parse().unwrap()
+}
+
 /// Reads JSON Lines.
 #[track_caller]
 pub(crate) fn lines(text: &str) -> Vec<Value> {
@@ -229,7 +237,8 @@ pub(crate) fn array(value: &Value, member: &str) -> Vec<Value> {
 #[track_caller]
 pub(crate) fn assert_members(value: &Value, expected: &[&str]) {
     let found: BTreeSet<&str> = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(found, expected.iter().copied().collect(), "the members of {value}");
+    let expected: BTreeSet<&str> = expected.iter().copied().collect();
+    assert_eq!(found, expected, "the members of {value}");
 }
 
 #[track_caller]

@@ -64,6 +64,13 @@ impl Connection {
         Ok(answer)
     }
 
+    /// The next byte, whatever it belongs to.
+    pub(crate) fn byte(&mut self) -> io::Result<u8> {
+        let mut byte = [0];
+        self.0.read_exact(&mut byte)?;
+        Ok(byte[0])
+    }
+
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;

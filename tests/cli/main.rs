@@ -1,5 +1,8 @@
 //! The real binary from outside: commands, the running server, its ends and its bad days.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on says where it stands")]
+
+#![allow(unreachable_pub, missing_docs, reason = "a test binary exports nothing")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::format_collect, reason = "plain in a test")]
 
 #[path = "../support/mod.rs"]
 mod support;

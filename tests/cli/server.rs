@@ -31,7 +31,7 @@ impl Server {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = Log::keep(child.stdout.take().unwrap());
         let log = Log::keep(child.stderr.take().unwrap());
-        Self { child, out, log, url: String::new(), address: SocketAddr::from(([0; 4], 0)) }
+        Self { child, out, log, url: String::new(), address: SocketAddr::from(([0_u8; 4], 0)) }
     }
 
     /// Waits until it says that it listens.
@@ -73,6 +73,11 @@ impl Server {
         let pid = self.child.id().to_string();
         let sent = Command::new("sh").args(["-c", r#"kill -s "$0" "$1""#, name, &pid]).status().unwrap();
         assert!(sent.success(), "kill -s {name} {pid}");
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        crate::harness::peak_memory(self.child.id())
     }
 
     /// Waits for its end.
@@ -157,6 +162,10 @@ impl Log {
         let written = self.wait(|written| written.ended);
         assert!(written.ended, "it goes on and on:\n{}", written.lines.join("\n"));
         written.lines.join("\n")
+    }
+
+    pub(crate) fn so_far(&self) -> String {
+        self.written.lock().unwrap().lines.join("\n")
     }
 
     fn wait(&self, until: impl Fn(&Written) -> bool) -> std::sync::MutexGuard<'_, Written> {
