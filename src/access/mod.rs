@@ -32,7 +32,7 @@ const PENDING_USES: usize = 100_000;
 pub struct Gate {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    memory: Cache<TokenDigest, (Revision, Arc<Held>)>,
+    memory: Cache<TokenDigest, (Revision, Held)>,
     uses: Mutex<HashMap<TokenId, Timestamp>>,
 }
 
@@ -71,7 +71,7 @@ impl Gate {
     ///
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
-    pub async fn authenticate(&self, token: &PlainToken) -> Result<std::result::Result<Identity, Refusal>> {
+    pub async fn authenticate(&self, token: &PlainToken) -> Result<std::result::Result<Arc<Identity>, Refusal>> {
         let Some(held) = self.look_up(token.digest()).await? else { return Ok(Err(Refusal::Unknown)) };
         let now = self.clock.now();
         if held.ended {
@@ -80,34 +80,25 @@ impl Gate {
         if held.expires_at.is_some_and(|expires| expires <= now) {
             return Ok(Err(Refusal::Expired));
         }
-        if held.status != Status::Active {
+        if held.identity.status != Status::Active {
             return Ok(Err(Refusal::OwnerNotActive));
         }
-        self.note_use(held.token, held.last_used_at, now);
-        Ok(Ok(Identity {
-            user: held.user,
-            company: held.company,
-            email: held.email.clone(),
-            name: held.name.clone(),
-            role: held.role,
-            status: held.status,
-            token: held.token,
-            scopes: held.scopes.clone(),
-        }))
+        self.note_use(held.identity.token, held.last_used_at, now);
+        Ok(Ok(held.identity))
     }
 
-    async fn look_up(&self, digest: TokenDigest) -> Result<Option<Arc<Held>>> {
+    async fn look_up(&self, digest: TokenDigest) -> Result<Option<Held>> {
         // Before the read: what is read is at least as new, so a commit in between outdates it rightly.
-        let revision = self.store.revision()?;
+        let revision = self.store.revision(self.clock.monotonic())?;
         if let Some(revision) = revision
             && let Some((at, held)) = self.memory.get(&digest)
             && at == revision
         {
             return Ok(Some(held));
         }
-        let held = self.store.read(async move |tx| tokens::find_held(tx, digest).await).await?.map(Arc::new);
+        let held = self.store.read(async move |tx| tokens::find_held(tx, digest).await).await?;
         if let (Some(revision), Some(held)) = (revision, &held) {
-            self.memory.insert(digest, (revision, Arc::clone(held)));
+            self.memory.insert(digest, (revision, held.clone()));
         }
         Ok(held)
     }

@@ -28,7 +28,7 @@ pub(super) fn permitted(caller: &Caller, action: Action) -> Result<(), Refusal> 
     if let Some(required) = scope_of(action)
         && !identity.scopes.contains(required)
     {
-        return Err(Refusal::MissingScope { required, provided: identity.scopes.clone() });
+        return Err(Refusal::MissingScope { required, provided: identity.scopes });
     }
     if identity.role.is_admin() { Ok(()) } else { Err(Refusal::NotAdmin) }
 }

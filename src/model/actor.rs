@@ -1,6 +1,7 @@
 //! Who asks, through which door, from where.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::id::{CompanyId, RequestId, TokenId, UserId};
 use super::scope::Scopes;
@@ -19,7 +20,7 @@ pub struct Caller {
 #[derive(Debug, Clone)]
 pub enum Actor {
     /// A person, proven by a credential.
-    User(Identity),
+    User(Arc<Identity>),
     /// Whoever runs the host, at the command line.
     Operator,
 }

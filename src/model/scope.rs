@@ -1,6 +1,5 @@
 //! What a personal access token may be used for.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Invalid;
@@ -39,23 +38,26 @@ impl Scope {
 }
 
 /// A set of scopes; written, as in OAuth (RFC 6749 section 3.3), with spaces between.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scopes(BTreeSet<Scope>);
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scopes {
+    /// One bit a scope, at its place in [`Scope::ALL`].
+    bits: u64,
+}
 
 impl Scopes {
     /// Whether this permission is among them.
-    pub fn contains(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
+    pub fn contains(self, scope: Scope) -> bool {
+        self.bits & bit(scope) != 0
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn is_empty(self) -> bool {
+        self.bits == 0
     }
 
     /// Their names.
-    pub fn names(&self) -> Vec<&'static str> {
-        self.0.iter().map(|scope| scope.as_str()).collect()
+    pub fn names(self) -> Vec<&'static str> {
+        Scope::ALL.into_iter().filter(|scope| self.contains(*scope)).map(Scope::as_str).collect()
     }
 
     /// Takes what the store holds. A scope that this version does not know permits nothing.
@@ -66,7 +68,17 @@ impl Scopes {
 
 impl FromIterator<Scope> for Scopes {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        Self(scopes.into_iter().collect())
+        Self { bits: scopes.into_iter().fold(0, |bits, scope| bits | bit(scope)) }
+    }
+}
+
+fn bit(scope: Scope) -> u64 {
+    1 << scope as u32
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scopes({self})")
     }
 }
 

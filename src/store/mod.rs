@@ -9,6 +9,7 @@ pub mod tokens;
 pub mod users;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use engine::{Error, PostgresOptions, Result, Revision, Tx};
 
@@ -40,12 +41,13 @@ impl Store {
     }
 
     /// The state of the database at this instant: two equal ones have no commit, by whatever process, between them.
-    /// `None` where the engine can't tell for less than a read costs.
+    /// `None` where the engine can't tell for less than a read costs. `now` is monotonic time: whether the database is
+    /// still in its place is looked at every 20 ms of it.
     ///
     /// # Errors
     /// When the database is gone.
-    pub fn revision(&self) -> Result<Option<Revision>> {
-        self.engine.revision()
+    pub fn revision(&self, now: Duration) -> Result<Option<Revision>> {
+        self.engine.revision(now)
     }
 
     /// Runs statements that change nothing.

@@ -1,7 +1,10 @@
 //! Personal access tokens, by digest; no secret is stored.
 
+use std::sync::Arc;
+
 use super::engine::Row;
 use super::{Error, Result, Tx};
+use crate::model::actor::Identity;
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, TokenId, UserId};
 use crate::model::scope::Scopes;
@@ -21,28 +24,14 @@ macro_rules! select {
 /// A token together with its owner as both stand now: all that an authentication needs to know.
 #[derive(Debug, Clone)]
 pub struct Held {
-    /// The token.
-    pub token: TokenId,
-    /// What it may be used for.
-    pub scopes: Scopes,
+    /// Whom the token speaks for, with the owner's live status.
+    pub identity: Arc<Identity>,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Whether it was ended for good.
     pub ended: bool,
     /// When it was last noted as used.
     pub last_used_at: Option<Timestamp>,
-    /// Its owner.
-    pub user: UserId,
-    /// The owner's company.
-    pub company: CompanyId,
-    /// The owner's address, as written.
-    pub email: String,
-    /// The owner's name.
-    pub name: String,
-    /// The owner's role.
-    pub role: Role,
-    /// The owner's live status.
-    pub status: Status,
 }
 
 /// Adds a token under the digest of its secret.
@@ -134,17 +123,20 @@ fn token(mut row: Row) -> Result<Token> {
 fn held(mut row: Row) -> Result<Held> {
     let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
     let (scopes, role, status): (String, String, String) = (row.get(1)?, row.get(9)?, row.get(10)?);
-    Ok(Held {
+    let identity = Identity {
         token: TokenId(row.get(0)?),
         scopes: Scopes::from_stored(&scopes),
-        expires_at: row.get::<Option<i64>>(2)?.map(Timestamp),
-        ended: row.get::<Option<i64>>(3)?.is_some(),
-        last_used_at: row.get::<Option<i64>>(4)?.map(Timestamp),
         user: UserId(row.get(5)?),
         company: CompanyId(row.get(6)?),
         email: row.get(7)?,
         name: row.get(8)?,
         role: Role::parse(&role).ok_or_else(|| broken("role"))?,
         status: Status::parse(&status).ok_or_else(|| broken("status"))?,
+    };
+    Ok(Held {
+        identity: Arc::new(identity),
+        expires_at: row.get::<Option<i64>>(2)?.map(Timestamp),
+        ended: row.get::<Option<i64>>(3)?.is_some(),
+        last_used_at: row.get::<Option<i64>>(4)?.map(Timestamp),
     })
 }

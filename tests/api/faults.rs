@@ -41,6 +41,8 @@ async fn a_moved_sqlite_file_is_503_until_it_is_back() {
     let platform = Platform::start(Engine::Sqlite).await;
     let acme = platform.company("Acme").await;
     let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
+    let max = platform.member(&acme, "max").await;
+    assert_eq!(platform.me(&max.token).await, 200);
     let path = platform.database.url().strip_prefix("sqlite:").unwrap().to_owned();
     let elsewhere = format!("{path}.moved");
     std::fs::rename(&path, &elsewhere).unwrap();
@@ -52,6 +54,8 @@ async fn a_moved_sqlite_file_is_503_until_it_is_back() {
         assert_eq!(platform.call(Method::GET, "/health/ready").send().await.status, 503);
         assert_eq!(platform.call(Method::GET, "/health/live").send().await.status, 200);
     }
+    platform.clock.advance(Duration::from_millis(20));
+    assert_eq!(platform.me(&max.token).await, 503, "memory is not trusted either");
     std::fs::write(&path, "").unwrap();
     platform.deactivate(&ada, lee.id).await.unavailable();
     std::fs::rename(&elsewhere, &path).unwrap();

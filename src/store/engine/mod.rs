@@ -9,6 +9,7 @@ mod sqlite;
 mod value;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(in crate::store) use value::{Row, Value};
 
@@ -54,9 +55,9 @@ impl Engine {
     }
 
     /// The state of the database at this instant; `None` where the engine can't tell without being asked.
-    pub(super) fn revision(&self) -> Result<Option<Revision>> {
+    pub(super) fn revision(&self, now: Duration) -> Result<Option<Revision>> {
         match self {
-            Self::Sqlite(engine) => engine.revision(),
+            Self::Sqlite(engine) => engine.revision(now),
             Self::Postgres(_) => Ok(None),
         }
     }

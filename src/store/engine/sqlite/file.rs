@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::super::{Error, Result};
+
+/// How long a look at the file counts for [`File::check_now_and_then`].
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The file that was opened. If another one, or none, stands at its path, this process would write where nobody
 /// else looks: the store is gone then, until the file is back.
@@ -11,12 +16,25 @@ use super::super::{Error, Result};
 pub(super) struct File {
     pub(super) path: Arc<Path>,
     identity: (u64, u64),
+    /// When to look next, in microseconds of monotonic time.
+    next_look: Arc<AtomicU64>,
 }
 
 impl File {
     pub(super) fn identify(path: PathBuf) -> Result<Self> {
         let identity = identity(&path)?;
-        Ok(Self { path: path.into(), identity })
+        Ok(Self { path: path.into(), identity, next_look: Arc::default() })
+    }
+
+    /// As [`File::check`], at most every 20 ms: for what runs tens of thousands of times a second.
+    pub(super) fn check_now_and_then(&self, now: Duration) -> Result<()> {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        if micros(now) < self.next_look.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.check()?;
+        self.next_look.store(micros(now + LOOK), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether the file at the path is the one that was opened.

@@ -87,9 +87,9 @@ impl Sqlite {
         answered.await.map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
     }
 
-    /// The state of the database at this instant.
-    pub(super) fn revision(&self) -> Result<Option<Revision>> {
-        self.file.check()?;
+    /// The state of the database at this instant; `now` is monotonic time.
+    pub(super) fn revision(&self, now: Duration) -> Result<Option<Revision>> {
+        self.file.check_now_and_then(now)?;
         self.index.revision()
     }
 
