@@ -3,15 +3,17 @@
 //! Each authentication looks at the token *and* its owner's live status: a revoked token is refused, and so is a token
 //! that no one revoked of an owner who is not active.
 //!
-//! What was found is remembered together with the revision of the database that it was found at, and counts only as
-//! long as the database still has that revision. So there is nothing that a revocation, here or by another process, has
-//! to reach first: its commit alone outdates everything. Where the engine can't tell its revision, every check asks.
+//! What was found is remembered, and trusted only after every commit has been heard of that was there when the check
+//! began ([`memory`]). So there is nothing that a revocation, here or by another process, has to reach first: its commit
+//! alone outdates what was remembered. Where the engine can't tell for less than a read costs, every check asks.
+
+mod memory;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quick_cache::sync::Cache;
+use memory::Memory;
 
 use crate::model::actor::Identity;
 use crate::model::clock::{Clock, Timestamp};
@@ -19,12 +21,10 @@ use crate::model::id::TokenId;
 use crate::model::secret::{PlainToken, TokenDigest};
 use crate::model::user::Status;
 use crate::store::tokens::Held;
-use crate::store::{Result, Revision, Store, tokens};
+use crate::store::{Result, Store, changes, tokens};
 
 /// How old the note of a token's last use may grow before a new one is written.
 const USE_GRANULARITY: Duration = Duration::from_secs(600);
-/// How many tokens are remembered at most; the least used are forgotten.
-const REMEMBERED: usize = 100_000;
 /// How many uses may wait to be written; more are not noted.
 const PENDING_USES: usize = 100_000;
 
@@ -32,7 +32,7 @@ const PENDING_USES: usize = 100_000;
 pub struct Gate {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    memory: Cache<TokenDigest, (Revision, Held)>,
+    memory: Memory,
     uses: Mutex<HashMap<TokenId, Timestamp>>,
 }
 
@@ -64,7 +64,7 @@ impl Refusal {
 impl Gate {
     /// A gate to the users of this store.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, memory: Cache::new(REMEMBERED), uses: Mutex::default() }
+        Self { store, clock, memory: Memory::new(), uses: Mutex::default() }
     }
 
     /// Says whom a token speaks for at this instant, or why for nobody.
@@ -72,35 +72,35 @@ impl Gate {
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
     pub async fn authenticate(&self, token: &PlainToken) -> Result<std::result::Result<Arc<Identity>, Refusal>> {
-        let Some(held) = self.look_up(token.digest()).await? else { return Ok(Err(Refusal::Unknown)) };
+        let digest = token.digest();
         let now = self.clock.now();
-        if held.ended {
-            return Ok(Err(Refusal::Ended));
-        }
-        if held.expires_at.is_some_and(|expires| expires <= now) {
-            return Ok(Err(Refusal::Expired));
-        }
-        if held.identity.status != Status::Active {
-            return Ok(Err(Refusal::OwnerNotActive));
-        }
-        self.note_use(held.identity.token, held.last_used_at, now);
-        Ok(Ok(held.identity))
+        let Some(revision) = self.store.revision(self.clock.monotonic())? else {
+            return Ok(match self.read(digest).await? {
+                None => Err(Refusal::Unknown),
+                Some(held) => judge(&held, now).inspect(|_| {
+                    if held.last_used_at.is_none_or(|noted| now >= noted.after(USE_GRANULARITY)) {
+                        self.note_use(held.identity.token, now);
+                    }
+                }),
+            });
+        };
+        let heard = self.memory.listen(&self.store, revision).await?;
+        let entry = match self.memory.get(&digest) {
+            Some(entry) => entry,
+            None => match self.read(digest).await? {
+                None => return Ok(Err(Refusal::Unknown)),
+                Some(held) => self.memory.insert(digest, held, heard),
+            },
+        };
+        Ok(judge(&entry.held, now).inspect(|identity| {
+            if entry.is_worth_noting(now, USE_GRANULARITY) {
+                self.note_use(identity.token, now);
+            }
+        }))
     }
 
-    async fn look_up(&self, digest: TokenDigest) -> Result<Option<Held>> {
-        // Before the read: what is read is at least as new, so a commit in between outdates it rightly.
-        let revision = self.store.revision(self.clock.monotonic())?;
-        if let Some(revision) = revision
-            && let Some((at, held)) = self.memory.get(&digest)
-            && at == revision
-        {
-            return Ok(Some(held));
-        }
-        let held = self.store.read(async move |tx| tokens::find_held(tx, digest).await).await?;
-        if let (Some(revision), Some(held)) = (revision, &held) {
-            self.memory.insert(digest, (revision, held.clone()));
-        }
-        Ok(held)
+    async fn read(&self, digest: TokenDigest) -> Result<Option<Held>> {
+        self.store.read(async move |tx| tokens::find_held(tx, digest).await).await
     }
 
     /// Writes down which tokens were used since the last call, in one transaction.
@@ -125,13 +125,35 @@ impl Gate {
         Ok(())
     }
 
-    fn note_use(&self, token: TokenId, noted: Option<Timestamp>, now: Timestamp) {
-        if noted.is_some_and(|noted| now < noted.after(USE_GRANULARITY)) {
-            return;
+    /// Forgets changes that every process has long heard of. To be called now and then.
+    ///
+    /// # Errors
+    /// Those of the store; nothing is lost.
+    pub async fn prune(&self) -> Result<()> {
+        if self.store.revision(self.clock.monotonic())?.is_some() {
+            self.store.write(async |tx| changes::prune(tx).await.map(|_| ())).await?;
         }
+        Ok(())
+    }
+
+    fn note_use(&self, token: TokenId, now: Timestamp) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.len() < PENDING_USES {
             uses.entry(token).or_insert(now);
         }
     }
+}
+
+/// Whether a token lets its owner in at this instant.
+fn judge(held: &Held, now: Timestamp) -> std::result::Result<Arc<Identity>, Refusal> {
+    if held.ended {
+        return Err(Refusal::Ended);
+    }
+    if held.expires_at.is_some_and(|expires| expires <= now) {
+        return Err(Refusal::Expired);
+    }
+    if held.identity.status != Status::Active {
+        return Err(Refusal::OwnerNotActive);
+    }
+    Ok(Arc::clone(&held.identity))
 }

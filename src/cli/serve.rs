@@ -22,6 +22,8 @@ use crate::store::{Location, Store};
 
 /// How often the uses of tokens are written down.
 const USES_INTERVAL: Duration = Duration::from_secs(5);
+/// How often what nobody needs any more is forgotten.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
 /// How often the certificate's files are looked at; SIGHUP has them looked at now.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -144,12 +146,18 @@ fn wire(config: &Server, store: Arc<Store>, https: bool) -> (App, Arc<Gate>) {
 /// What is done beside requests, until the server stops.
 async fn chores(gate: Arc<Gate>, certificate: Option<Arc<Certificate>>, mut hangup: Signal) {
     let mut uses = tokio::time::interval(USES_INTERVAL);
+    let mut prune = tokio::time::interval(PRUNE_INTERVAL);
     let mut renewal = tokio::time::interval(CERTIFICATE_INTERVAL);
     loop {
         tokio::select! {
             _ = uses.tick() => {
                 if let Err(error) = gate.write_uses().await {
                     tracing::warn!(%error, "uses of tokens were not written down");
+                }
+            }
+            _ = prune.tick() => {
+                if let Err(error) = gate.prune().await {
+                    tracing::warn!(%error, "old changes were not forgotten");
                 }
             }
             _ = renewal.tick() => renew(certificate.as_deref()),

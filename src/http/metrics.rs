@@ -38,11 +38,11 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// The text that Prometheus reads (OpenMetrics 1.0).
+    /// What Prometheus reads: its text format, version 0.0.4.
     pub(super) fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
-        Ok(text)
+        Ok(prometheus_text(&text))
     }
 
     pub(super) fn new() -> Self {
@@ -95,6 +95,25 @@ fn histogram() -> Histogram {
     Histogram::new([0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
 }
 
+/// From OpenMetrics, which the registry writes, to the older format, which everything reads: there a counter's family
+/// is named as its samples are, and units and the end are not marked.
+fn prometheus_text(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    let mut help = "";
+    for line in open_metrics.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ').map_or("", |(_, help)| help);
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            text.extend(["# HELP ", name, suffix, " ", help, "\n# TYPE ", name, suffix, " ", kind, "\n"]);
+        } else if !line.starts_with('#') {
+            text += line;
+            text.push('\n');
+        }
+    }
+    text
+}
+
 /// A client may send any word as its method; labels must be few.
 fn known(method: &Method) -> &'static str {
     match method.as_str() {
@@ -106,5 +125,28 @@ fn known(method: &Method) -> &'static str {
         "DELETE" => "DELETE",
         "OPTIONS" => "OPTIONS",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_what_every_version_of_prometheus_reads() {
+        let metrics = Metrics::new();
+        metrics.request(&Method::GET, "/a", StatusCode::OK, Duration::from_millis(3), Some("why"));
+        let text = metrics.encode().unwrap();
+        for line in [
+            "# HELP offboard_requests_total Requests answered.",
+            "# TYPE offboard_requests_total counter",
+            r#"offboard_requests_total{method="GET",route="/a",status="200"} 1"#,
+            "# TYPE offboard_request_duration_seconds histogram",
+            r#"offboard_request_duration_seconds_bucket{le="0.005",route="/a"} 1"#,
+            r#"offboard_refusals_total{reason="why"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+        assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
     }
 }

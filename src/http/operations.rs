@@ -33,7 +33,7 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<App>) -> Response {
-    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
     match app.metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, TYPE)], text).into_response(),
         Err(error) => {

@@ -3,6 +3,7 @@
 //! Look-ups are `find_…` and give an `Option`, `list_…` a `Vec`; writes count their rows.
 
 pub mod audit;
+pub mod changes;
 pub mod companies;
 mod engine;
 pub mod tokens;

@@ -229,3 +229,74 @@ async fn apply_random_step(
         expected.tokens.iter_mut().for_each(|(_, _, live)| *live = false);
     }
 }
+
+/// Warms what a node remembers of these people.
+async fn warm(platform: &Platform, people: &[&Person]) {
+    for _ in 0..2 {
+        for person in people {
+            assert_eq!(platform.me(&person.token).await, 200);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_program_changes_in_the_file_holds_at_once() {
+    let platform = Platform::start(Engine::Sqlite).await;
+    let acme = platform.company("Acme").await;
+    let (ada, lee, max) =
+        (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await, platform.member(&acme, "max").await);
+    let (_, second) = platform.token(max.id, &[Scope::AuditLoggingRead]).await;
+    for (change, dead, alive) in [
+        (format!("UPDATE users SET status = 'suspended' WHERE id = x'{}'", lee.id.0.simple()), &lee.token, &max.token),
+        (format!("UPDATE tokens SET expires_at = 1 WHERE id = x'{}'", max.token_id.0.simple()), &max.token, &second),
+        (format!("DELETE FROM tokens WHERE user_id = x'{}'", max.id.0.simple()), &second, &ada.token),
+    ] {
+        assert_eq!(
+            (platform.me(dead).await, platform.me(alive).await),
+            (200.try_into().unwrap(), 200.try_into().unwrap())
+        );
+        platform.database.db_execute(&change).await;
+        assert_eq!(platform.me(dead).await, 401, "{change}");
+        assert_eq!(platform.me(alive).await, 200, "{change}");
+    }
+    warm(&platform, &[&ada]).await;
+    platform.database.db_execute("UPDATE users SET role = 'member'").await;
+    platform.deactivate(&ada, lee.id).await.error_object(403, "Forbidden");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_changes_than_are_told_one_by_one_are_heard_all_the_same() {
+    let platform = Platform::start(Engine::Sqlite).await;
+    let acme = platform.company("Acme").await;
+    let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
+    warm(&platform, &[&ada, &lee]).await;
+    let log = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500) \
+               INSERT INTO access_changes (user_id) SELECT zeroblob(16) FROM n";
+    let suspend = format!("UPDATE users SET status = 'suspended' WHERE id = x'{}'", lee.id.0.simple());
+    platform.database.db_execute(&format!("BEGIN; {log}; {suspend}; {log}; COMMIT")).await;
+    assert_eq!(
+        (platform.me(&lee.token).await, platform.me(&ada.token).await),
+        (401.try_into().unwrap(), 200.try_into().unwrap())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_put_back_into_the_file_is_believed() {
+    let platform = Platform::start(Engine::Sqlite).await;
+    let acme = platform.company("Acme").await;
+    let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
+    platform.directory.suspend(&operator(), lee.id, act()).await.unwrap();
+    let path = platform.database.url().strip_prefix("sqlite:").unwrap();
+    let backup = format!("{path}.backup");
+    rusqlite::Connection::open(path).unwrap().backup("main", &backup, None::<fn(_)>).unwrap();
+    for _ in 0..3 {
+        platform.directory.resume(&operator(), lee.id, act()).await.unwrap();
+        warm(&platform, &[&ada, &lee]).await;
+        platform.directory.suspend(&operator(), lee.id, act()).await.unwrap();
+        platform.directory.resume(&operator(), lee.id, act()).await.unwrap();
+        warm(&platform, &[&ada, &lee]).await;
+        rusqlite::Connection::open(path).unwrap().restore("main", &backup, None::<fn(_)>).unwrap();
+        assert_eq!(platform.me(&lee.token).await, 401, "suspended in the backup");
+        assert_eq!(platform.me(&ada.token).await, 200);
+    }
+}

@@ -1,0 +1,1 @@
+-- Nothing: on PostgreSQL every check asks the database, and no process remembers credentials.
