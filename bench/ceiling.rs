@@ -100,6 +100,7 @@ async fn app() -> Result<App, Box<dyn Error>> {
 fn limits() -> Limits {
     Limits {
         connections: 4096,
+        trusted_proxies: Vec::new(),
         header_timeout: Duration::from_secs(10),
         write_timeout: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(30),

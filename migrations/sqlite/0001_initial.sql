@@ -71,6 +71,9 @@ CREATE TABLE audit_entries (
 CREATE INDEX audit_entries_of_company ON audit_entries (company_id, seq);
 
 -- What happened, happened.
+CREATE TRIGGER audit_entries_are_not_replaced BEFORE INSERT ON audit_entries
+WHEN EXISTS (SELECT 1 FROM audit_entries WHERE seq = NEW.seq OR id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'an audit entry can not be replaced'); END;
 CREATE TRIGGER audit_entries_are_not_changed BEFORE UPDATE ON audit_entries
 BEGIN SELECT RAISE(ABORT, 'an audit entry can not be changed'); END;
 CREATE TRIGGER audit_entries_are_not_deleted BEFORE DELETE ON audit_entries

@@ -1,4 +1,4 @@
--- Whose access changed, in the order of commits, whoever changed it: so a process that remembers credentials can
+-- Whose access changed, in the order of commits, whoever changed it by UPDATE or DELETE: so a process that remembers credentials can
 -- forget just these when the file has changed.
 
 CREATE TABLE access_changes (

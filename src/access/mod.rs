@@ -109,10 +109,10 @@ impl Gate {
     /// Those of the store; the uses are then lost, which costs at most a stale *last used*.
     pub async fn write_uses(&self) -> Result<()> {
         let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
-        // Sorted, so that two nodes lock the same rows in the same order.
+        // Sorted, so that two nodes lock rows in the same order; few at once, so that nobody waits long for a row.
         let mut uses: Vec<_> = uses.into_iter().collect();
         uses.sort_unstable();
-        for uses in uses.chunks(1000).map(<[_]>::to_vec) {
+        for uses in uses.chunks(100).map(<[_]>::to_vec) {
             self.store
                 .write(async move |tx| {
                     for (token, at) in &uses {

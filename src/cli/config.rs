@@ -11,7 +11,7 @@ use crate::http::server::Limits;
 use crate::model::Invalid;
 use crate::model::clock::parse_duration;
 use crate::model::quota::Quota;
-use crate::store::{Location, PostgresOptions};
+use crate::store::{Location, PostgresOptions, check_postgres_url};
 
 /// A configuration key: in the file under its name, in the environment as `OFFBOARD_` and its name in capitals.
 pub struct Key {
@@ -67,7 +67,11 @@ pub const KEYS: &[Key] = &[
     ),
     key("write_timeout", "30s", "How long a client may leave an answer unread"),
     key("drain_timeout", "30s", "How long a stop waits for running requests"),
-    key("max_connections", "4096", "The most connections at once (1 to 1000000)"),
+    key(
+        "max_connections",
+        "4096",
+        "The most connections at once (1 to 1000000); one address gets a quarter of them, unless it is a trusted proxy",
+    ),
 ];
 
 /// The longest configuration file that is read.
@@ -225,6 +229,7 @@ impl Resolved {
             (None, None) => None,
             _ => return Err(Invalid::new("tls_certificate and tls_key go together: set both, or neither")),
         };
+        let trusted_proxies = self.read("trusted_proxies", networks)?;
         Ok(Server {
             listen: self.read("listen", host_and_port)?,
             public_url: self.optional("public_url", public_url)?,
@@ -232,11 +237,12 @@ impl Resolved {
                 "off" => Ok(None),
                 quota => Quota::parse(quota).map(Some),
             })?,
-            trusted_proxies: self.read("trusted_proxies", networks)?,
+            trusted_proxies: trusted_proxies.clone(),
             tls,
             body_limit: self.read("body_limit", |text| number(text, 1024, 16 * 1024 * 1024))?,
             body_timeout: duration("body_timeout")?,
             limits: Limits {
+                trusted_proxies,
                 connections: self.read("max_connections", |text| number(text, 1, 1_000_000))?,
                 header_timeout: duration("header_timeout")?,
                 write_timeout: duration("write_timeout")?,
@@ -284,7 +290,8 @@ fn location(text: &str, options: PostgresOptions) -> Result<Location, Invalid> {
         return if path.is_empty() { Err(wrong()) } else { Ok(Location::Sqlite(PathBuf::from(path))) };
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Ok(Location::Postgres(text.to_owned(), options));
+        let wrong = |error| Invalid::new(format!("{error}; of sslmode, only disable and require are known"));
+        return check_postgres_url(text).map_err(wrong).map(|()| Location::Postgres(text.to_owned(), options));
     }
     Err(wrong())
 }

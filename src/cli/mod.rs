@@ -1,6 +1,7 @@
 //! The command line: one binary, every command a thin door to the domain.
 
 mod audit;
+mod company;
 pub mod config;
 mod demo;
 mod import;
@@ -23,8 +24,6 @@ use serde_json::json;
 use config::Resolved;
 use operator::Operator;
 use output::{Failure, Format};
-
-use crate::model::company::Domain;
 
 /// Keeps the users of a development platform and their personal access tokens, and ends all access of who leaves.
 #[derive(Debug, Parser)]
@@ -67,7 +66,7 @@ enum Command {
     Serve(serve::Serve),
     /// Companies
     #[command(subcommand, arg_required_else_help = true)]
-    Company(CompanyCommand),
+    Company(company::CompanyCommand),
     /// Users: made, imported, suspended, deactivated
     #[command(subcommand, arg_required_else_help = true)]
     User(user::UserCommand),
@@ -86,19 +85,6 @@ enum Command {
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum CompanyCommand {
-    /// Make a company
-    #[command(after_help = "Example:\n  offboard company create Acme --domain acme.example --domain acme.test")]
-    Create {
-        /// Its name; no other company has it, in whatever case
-        name: String,
-        /// An e-mail domain that it owns; may be given again
-        #[arg(long = "domain", value_name = "DOMAIN")]
-        domains: Vec<String>,
     },
 }
 
@@ -191,18 +177,6 @@ impl Global {
         let resolved = self.resolve(&[])?;
         logging::start(tracing::Level::WARN, resolved.logging()?.1);
         Operator::open(resolved.location()?).await
-    }
-}
-
-impl CompanyCommand {
-    async fn run(self, operator: &Operator, format: Format) -> Result<(), Failure> {
-        let Self::Create { name, domains } = self;
-        let domains = domains.iter().map(|domain| Domain::parse(domain));
-        let domains = domains.collect::<Result<_, _>>()?;
-        let company = operator.directory.create_company(&operator.caller, &name, domains).await?;
-        let domains: Vec<&str> = company.domains.iter().map(Domain::as_str).collect();
-        let document = json!({"uuid": company.id.to_string(), "name": company.name, "domains": domains});
-        format.print(&document, || format!("Made the company {} ({})", company.name, company.id))
     }
 }
 

@@ -65,6 +65,12 @@ impl<W: Write> Listing<W> {
         self.empty
     }
 
+    /// Ends a list that could not be read to its end, which makes the command fail.
+    pub(super) fn stop(self, error: &domain::Error) -> Result<(), Failure> {
+        self.end(&[("stopped", Value::from(error.to_string()))], &format!("stopped: {error}"))?;
+        Err(Failure::reported())
+    }
+
     /// Ends the list; the rest of the document follows it, or a last line for people.
     pub(super) fn end(mut self, rest: &[(&str, Value)], text: &str) -> io::Result<()> {
         if self.format == Format::Json {
@@ -130,7 +136,7 @@ impl From<domain::Error> for Failure {
     fn from(error: domain::Error) -> Self {
         let hint = match &error {
             domain::Error::Refused(refusal) => hint(refusal),
-            domain::Error::NotFound(Unknown::Company(_)) => Some("offboard company create NAME makes one"),
+            domain::Error::NotFound(Unknown::Company(_)) => Some("offboard company list shows which there are"),
             domain::Error::NotFound(Unknown::User(_)) => Some("offboard user list shows who there is"),
             domain::Error::NotFound(Unknown::Token(_)) => {
                 Some("offboard token list --user EMAIL shows a user's tokens")

@@ -205,19 +205,19 @@ fn show(user: &User) -> String {
 }
 
 async fn list(operator: &Operator, format: Format) -> Result<(), Failure> {
+    let mut users = operator.directory.list_users(None, PAGE).await?;
     let mut listing = Listing::begin(BufWriter::new(std::io::stdout()), format, "users")?;
-    let mut after = None;
     loop {
-        let users = operator.directory.list_users(after, PAGE).await?;
         for user in &users {
             let role = if user.role.is_admin() { "admin" } else { "member" };
             let text = format!("{}  {:<11}  {role:<6}  {}  {}", user.id, user.status.as_str(), user.email, user.name);
             listing.item(&document(user), &text)?;
         }
-        match users.last() {
-            Some(last) if users.len() == PAGE as usize => after = Some(last.id),
-            _ => break,
-        }
+        let Some(last) = users.last().filter(|_| users.len() == PAGE as usize) else { break };
+        users = match operator.directory.list_users(Some(last.id), PAGE).await {
+            Ok(users) => users,
+            Err(error) => return listing.stop(&error),
+        };
     }
     let none = listing.is_empty();
     listing.end(&[], if none { "There are no users yet; offboard user create makes one" } else { "" })?;

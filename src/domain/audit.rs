@@ -1,17 +1,20 @@
 //! What is recorded of an operation: prepared before its transaction, finished inside it.
 
+use std::sync::Arc;
+
 use super::{Directory, Error, Refusal};
 use crate::model::actor::{Actor, Caller, Origin};
 use crate::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Subject};
-use crate::model::clock::Timestamp;
+use crate::model::clock::{Clock, Timestamp};
 use crate::model::id::{self, CompanyId, EntryId};
 use crate::store::{self, Tx};
 
-/// An entry that lacks only what the transaction will tell.
+/// An entry that lacks only what the transaction will tell, the instant among it: what waited for a lock happened when
+/// it had the lock.
 #[derive(Clone)]
 pub(super) struct Draft {
     id: EntryId,
-    pub(super) at: Timestamp,
+    clock: Arc<dyn Clock>,
     actor: ActorRecord,
     origin: Origin,
     action: Action,
@@ -20,14 +23,20 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Writes that it was done, into the trail of this company.
+    /// What the time is now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Writes that it was done at this instant, into the trail of this company.
     pub(super) async fn done(
         &self,
         tx: &mut Tx<'_>,
+        at: Timestamp,
         company: Option<CompanyId>,
         detail: Option<serde_json::Value>,
     ) -> store::Result<()> {
-        self.write(tx, company, Outcome::Done, detail).await
+        self.write(tx, at, company, Outcome::Done, detail).await
     }
 
     /// Writes that it was refused, into the trail of this company.
@@ -37,19 +46,20 @@ impl Draft {
         company: Option<CompanyId>,
         refusal: &Refusal,
     ) -> store::Result<()> {
-        self.write(tx, company, Outcome::Refused(refusal.as_str()), None).await
+        self.write(tx, self.now(), company, Outcome::Refused(refusal.as_str()), None).await
     }
 
     async fn write(
         &self,
         tx: &mut Tx<'_>,
+        at: Timestamp,
         company: Option<CompanyId>,
         outcome: Outcome,
         detail: Option<serde_json::Value>,
     ) -> store::Result<()> {
         let entry = Entry {
             id: self.id,
-            at: self.at,
+            at,
             company,
             actor: self.actor,
             origin: self.origin.clone(),
@@ -66,10 +76,9 @@ impl Draft {
 impl Directory {
     /// Begins the entry of an operation.
     pub(super) fn draft(&self, caller: &Caller, action: Action, subject: Option<Subject>, note: Note) -> Draft {
-        let at = self.clock.now();
         Draft {
-            id: EntryId(id::ordered(at, &*self.entropy)),
-            at,
+            id: EntryId(id::ordered(self.clock.now(), &*self.entropy)),
+            clock: Arc::clone(&self.clock),
             actor: ActorRecord::from(caller),
             origin: caller.origin.clone(),
             action,

@@ -45,7 +45,7 @@ impl Directory {
                 }
                 companies::insert(tx, &company).await?;
                 let detail = serde_json::json!({"name": company.name});
-                draft.done(tx, Some(company.id), Some(detail)).await?;
+                draft.done(tx, company.created_at, Some(company.id), Some(detail)).await?;
                 Ok(Ok(company.clone()))
             })
             .await
@@ -54,6 +54,14 @@ impl Directory {
                 store::Error::Taken(_) => Err(Error::Exists("a company with this name or domain".to_owned())),
                 error => Err(error.into()),
             })
+    }
+
+    /// Up to `limit` companies after the given one, in the order of their identifiers.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn list_companies(&self, after: Option<CompanyId>, limit: u32) -> Result<Vec<Company>, Error> {
+        Ok(self.store.read(async move |tx| companies::list_after(tx, after, limit.into()).await).await?)
     }
 
     /// The company with this UUID or name.

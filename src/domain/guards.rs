@@ -3,9 +3,10 @@
 use super::{Directory, Error, Refusal};
 use crate::model::actor::{Actor, Caller};
 use crate::model::audit::{Action, Subject};
+use crate::model::clock::Timestamp;
 use crate::model::scope::Scope;
 use crate::model::user::{Status, User};
-use crate::store::{self, Tx, companies, users};
+use crate::store::{self, Tx, companies, tokens, users};
 
 impl Directory {
     /// Lets a caller on whose token has the action's scope and who is a Mendix Admin; the host's operator may all.
@@ -50,11 +51,18 @@ fn scope_of(action: Action) -> Option<Scope> {
     }
 }
 
-/// Whether the caller is still who the gate let in: an admin who was deactivated a moment ago changes nothing more.
-pub(super) async fn caller_may_still(tx: &mut Tx<'_>, caller: &Caller) -> store::Result<Result<(), Refusal>> {
+/// Whether the gate would still let the caller in: an admin who was deactivated, or whose token was deleted, before the
+/// transaction looked changes nothing more.
+pub(super) async fn caller_may_still(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    now: Timestamp,
+) -> store::Result<Result<(), Refusal>> {
     let Actor::User(identity) = &caller.actor else { return Ok(Ok(())) };
-    let live = users::find(tx, identity.user).await?;
-    let may = live.is_some_and(|user| user.status == Status::Active && user.role.is_admin());
+    let user = users::find(tx, identity.user).await?;
+    let token = tokens::find(tx, identity.token).await?;
+    let may = user.is_some_and(|user| user.status == Status::Active && user.role.is_admin())
+        && token.is_some_and(|token| token.is_live(now));
     Ok(if may { Ok(()) } else { Err(Refusal::CallerEnded) })
 }
 

@@ -43,8 +43,8 @@ impl Directory {
             name,
             hint: secret.hint().to_owned(),
             scopes,
-            created_at: draft.at,
-            expires_at: lifetime.map(|lifetime| draft.at.after(lifetime)),
+            created_at: draft.now(),
+            expires_at: None,
             last_used_at: None,
             ended: None,
         };
@@ -60,10 +60,13 @@ impl Directory {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
+                let now = draft.now();
+                let expires_at = lifetime.map(|lifetime| now.after(lifetime));
+                let token = Token { created_at: now, expires_at, ..token.clone() };
                 tokens::insert(tx, &token, digest).await?;
                 let detail = serde_json::json!({"user": owner.to_string(), "scopes": token.scopes.names()});
-                draft.done(tx, Some(user.company), Some(detail)).await?;
-                Ok(Ok(token.clone()))
+                draft.done(tx, now, Some(user.company), Some(detail)).await?;
+                Ok(Ok(token))
             })
             .await??;
         Ok((token, secret))
@@ -90,10 +93,11 @@ impl Directory {
                 let Some(token) = tokens::find(tx, id).await? else {
                     return Ok(Err(Error::NotFound(Unknown::Token(id))));
                 };
-                if tokens::end(tx, id, draft.at, EndReason::Deleted).await? {
+                let now = draft.now();
+                if tokens::end(tx, id, now, EndReason::Deleted).await? {
                     let company = users::find(tx, token.user).await?.map(|user| user.company);
                     let detail = serde_json::json!({"user": token.user.to_string()});
-                    draft.done(tx, company, Some(detail)).await?;
+                    draft.done(tx, now, company, Some(detail)).await?;
                 }
                 Ok(Ok(token))
             })

@@ -96,7 +96,7 @@ impl Directory {
         let outcome = self
             .store
             .write(async move |tx| {
-                let mut decision = decide(tx, &caller, target, action, draft.at).await?;
+                let mut decision = decide(tx, &caller, target, action, &draft).await?;
                 match &mut decision {
                     Ok(transition) if request.dry_run => foresee(tx, transition).await?,
                     Ok(transition) if transition.changed() => apply(tx, transition, &draft).await?,
@@ -123,11 +123,11 @@ async fn decide(
     caller: &Caller,
     target: UserId,
     action: Action,
-    now: Timestamp,
+    draft: &audit::Draft,
 ) -> store::Result<Result<Transition, Denied>> {
     let company = audit::company_of(caller);
     let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
-    if let Err(refusal) = guards::caller_may_still(tx, caller).await? {
+    if let Err(refusal) = guards::caller_may_still(tx, caller, draft.now()).await? {
         return denied(refusal, company);
     }
     if matches!(&caller.actor, Actor::User(identity) if identity.user == target) {
@@ -144,7 +144,7 @@ async fn decide(
     {
         return denied(refusal, Some(user.company));
     }
-    let at = if user.status == to { user.status_since } else { now };
+    let at = if user.status == to { user.status_since } else { draft.now() };
     Ok(Ok(Transition { user, to, at, tokens_revoked: 0 }))
 }
 
@@ -170,7 +170,7 @@ async fn apply(tx: &mut Tx<'_>, transition: &mut Transition, draft: &audit::Draf
     let detail = serde_json::json!({
         "from": user.status.as_str(), "to": to.as_str(), "tokensRevoked": tokens_revoked,
     });
-    draft.done(tx, Some(user.company), Some(detail)).await
+    draft.done(tx, *at, Some(user.company), Some(detail)).await
 }
 
 /// Counts what [`apply`] would end.

@@ -141,7 +141,7 @@ impl Directory {
                     return Ok(Err(refusal.into()));
                 }
                 users::set_password_hash(tx, user, &hash).await?;
-                draft.done(tx, Some(found.company), None).await?;
+                draft.done(tx, draft.now(), Some(found.company), None).await?;
                 Ok(Ok(()))
             })
             .await?
@@ -179,6 +179,6 @@ async fn create(tx: &mut Tx<'_>, user: &User, draft: &audit::Draft) -> store::Re
     }
     users::insert(tx, user).await?;
     let detail = serde_json::json!({"role": user.role.as_str()});
-    draft.done(tx, Some(user.company), Some(detail)).await?;
+    draft.done(tx, user.created_at, Some(user.company), Some(detail)).await?;
     Ok(Made::Created(user.clone()))
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
+use tokio::sync::SemaphorePermit;
 
 use super::app::App;
 use super::failure::{Dialect, Failure};
@@ -30,10 +31,8 @@ const LONGEST_PENALTY: Duration = Duration::from_secs(1);
 pub(super) async fn admit(State((app, dialect)): State<(App, Dialect)>, request: Request, next: Next) -> Response {
     let circumstances = Circumstances::of(&request);
     let answered = AssertUnwindSafe(answer(&app, dialect, circumstances, request, next)).catch_unwind().await;
-    answered.unwrap_or_else(|_| {
-        tracing::error!("a handler panicked");
-        dialect.answer(&Failure::Internal, circumstances.request)
-    })
+    let panicked = || Failure::Internal("a handler panicked".to_owned());
+    answered.unwrap_or_else(|_| dialect.answer(&panicked(), circumstances.request))
 }
 
 async fn answer(
@@ -65,6 +64,7 @@ async fn authenticate(
     circumstances: Circumstances,
     token: &PlainToken,
 ) -> Result<(Caller, Option<Decision>), Refused> {
+    let _turn = take_turn(app, circumstances).await;
     let identity = match app.gate.authenticate(token).await {
         Ok(Ok(identity)) => identity,
         Ok(Err(refusal)) => {
@@ -72,7 +72,7 @@ async fn authenticate(
             slow_down(decision).await;
             return Err((failure, decision));
         }
-        Err(error) => return Err((error.into(), None)),
+        Err(error) => return Err(count_stranger(app, circumstances, error.into())),
     };
     let decision = app.limiter.check(Key::Token(identity.token), app.clock.monotonic());
     if decision.is_some_and(|decision| !decision.allowed) {
@@ -82,6 +82,13 @@ async fn authenticate(
     let Circumstances { request, address } = circumstances;
     let origin = Origin { door: dialect.door, request, address: Some(address) };
     Ok((Caller { actor: Actor::User(identity), origin }, decision))
+}
+
+/// An address that has used up its limit may still look up tokens, so that it can't lock out a neighbour who has a good
+/// one; but all such addresses together only a few at a time, so that guessing does not keep the store busy.
+async fn take_turn(app: &App, circumstances: Circumstances) -> Option<SemaphorePermit<'_>> {
+    let key = Key::address(circumstances.address);
+    if app.limiter.is_exhausted(key, app.clock.monotonic()) { app.turns.acquire().await.ok() } else { None }
 }
 
 /// The well-formed token of the one `Authorization` header; the scheme's case does not matter.
@@ -110,10 +117,14 @@ fn count_stranger(app: &App, circumstances: Circumstances, failure: Failure) -> 
 
 /// Makes guessing slow: the more of its limit an address has used up, the longer it waits.
 async fn slow_down(decision: Option<Decision>) {
-    let excess = decision.map_or(0, |decision| decision.used().saturating_sub(PATIENCE));
-    if excess > 0 {
-        tokio::time::sleep((PENALTY * excess).min(LONGEST_PENALTY)).await;
+    let penalty = penalty(decision.map_or(0, |decision| decision.used()));
+    if !penalty.is_zero() {
+        tokio::time::sleep(penalty).await;
     }
+}
+
+fn penalty(used: u32) -> Duration {
+    (PENALTY * used.saturating_sub(PATIENCE)).min(LONGEST_PENALTY)
 }
 
 fn with_limit(mut response: Response, decision: Option<Decision>) -> Response {
@@ -121,4 +132,18 @@ fn with_limit(mut response: Response, decision: Option<Decision>) -> Response {
         decision.write(response.headers_mut());
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guessing_gets_slower_up_to_a_second() {
+        assert_eq!(penalty(0), Duration::ZERO);
+        assert_eq!(penalty(10), Duration::ZERO);
+        assert_eq!(penalty(11), Duration::from_millis(50));
+        assert_eq!(penalty(20), Duration::from_millis(500));
+        assert_eq!(penalty(u32::MAX), Duration::from_secs(1));
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::sync::Semaphore;
 
 use super::limit::Limiter;
 use super::metrics::Metrics;
@@ -31,6 +32,9 @@ pub struct Settings {
     pub https: bool,
 }
 
+/// How many look-ups run at once for addresses that are over their limit.
+const TURNS: usize = 2;
+
 /// The state of a running server; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -45,6 +49,8 @@ pub struct Parts {
     pub(super) limiter: Limiter,
     pub(super) metrics: Metrics,
     pub(super) request_log: RequestLog,
+    /// For addresses over their limit: see `admission`.
+    pub(super) turns: Semaphore,
     stopping: AtomicBool,
 }
 
@@ -65,6 +71,7 @@ impl App {
             limiter: Limiter::new(settings.rate_limit),
             metrics: Metrics::new(),
             request_log: RequestLog::new(),
+            turns: Semaphore::new(TURNS),
             settings,
             stopping: AtomicBool::new(false),
         }))

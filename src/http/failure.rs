@@ -30,15 +30,19 @@ pub(super) enum Failure {
     TooSlow,
     /// Too many requests.
     RateLimited,
-    /// The store can't be reached, is overloaded, or the server stops.
-    Unavailable,
-    /// Our fault.
-    Internal,
+    /// The store can't be reached or is overloaded; what the log keeps.
+    Unavailable(String),
+    /// Our fault; what the log keeps.
+    Internal(String),
 }
 
 /// Why a request was refused, for metrics and log; stands in the answer's extensions, which do not leave the server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reason(pub(super) &'static str);
+
+/// What went wrong inside, for the log alone; stands in the answer's extensions likewise.
+#[derive(Debug, Clone)]
+pub(super) struct Cause(pub(super) String);
 
 impl Failure {
     /// The reason, where it was a refusal and not a fault of form or ours.
@@ -53,30 +57,23 @@ impl Failure {
             | Self::MethodNotAllowed
             | Self::TooLarge
             | Self::TooSlow
-            | Self::Unavailable
-            | Self::Internal => None,
+            | Self::Unavailable(_)
+            | Self::Internal(_) => None,
         }
     }
 }
 
 impl From<domain::Error> for Failure {
-    /// What the log keeps stays here; what the client reads is the door's to say.
+    /// What the log keeps goes along; what the client reads is the door's to say.
     fn from(error: domain::Error) -> Self {
         match error {
             domain::Error::Refused(refusal) => Self::Forbidden(refusal),
             domain::Error::Invalid(invalid) => Self::Invalid(invalid.0),
-            domain::Error::Unavailable(cause) => {
-                tracing::warn!(cause, "storage is unavailable");
-                Self::Unavailable
-            }
-            domain::Error::Internal(cause) => {
-                tracing::error!(cause, "internal error");
-                Self::Internal
-            }
+            domain::Error::Unavailable(cause) => Self::Unavailable(cause),
+            domain::Error::Internal(cause) => Self::Internal(cause),
             // No operation behind today's doors gives these.
             error @ (domain::Error::Exists(_) | domain::Error::NotFound(_)) => {
-                tracing::error!(cause = %error, "unexpected answer of the domain");
-                Self::Internal
+                Self::Internal(format!("unexpected answer of the domain: {error}"))
             }
         }
     }
@@ -110,13 +107,16 @@ impl Dialect {
         if let Some(reason) = failure.reason() {
             response.extensions_mut().insert(reason);
         }
+        if let Failure::Unavailable(cause) | Failure::Internal(cause) = failure {
+            response.extensions_mut().insert(Cause(cause.clone()));
+        }
         response
     }
 }
 
 fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static str)> {
     match failure {
-        Failure::Unavailable => Some((header::RETRY_AFTER, "1")),
+        Failure::Unavailable(_) => Some((header::RETRY_AFTER, "1")),
         Failure::TooLarge | Failure::TooSlow => Some((header::CONNECTION, "close")),
         Failure::NoCredential
         | Failure::MalformedCredential
@@ -125,7 +125,7 @@ fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static st
         | Failure::Invalid(_)
         | Failure::MethodNotAllowed
         | Failure::RateLimited
-        | Failure::Internal => None,
+        | Failure::Internal(_) => None,
     }
 }
 

@@ -8,10 +8,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
-use tracing::Instrument;
 
 use super::app::App;
-use super::failure::Reason;
+use super::failure::{Cause, Reason};
 use super::request_log::Line;
 use crate::model::id::{self, RequestId};
 
@@ -42,8 +41,7 @@ pub(super) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
 
-    let span = tracing::info_span!("request", id = %id);
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).await;
 
     let headers = response.headers_mut();
     harden(headers, app.settings.https);
@@ -54,7 +52,8 @@ pub(super) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     let status = response.status();
     let reason = response.extensions().get::<Reason>().map(|reason| reason.0);
     app.metrics.request(&method, route, status, took, reason);
-    app.request_log.write(&Line { request: id, method: &method, route, status, reason, took, address }, begun);
+    let cause = response.extensions().get::<Cause>().map(|cause| cause.0.as_str());
+    app.request_log.write(&Line { request: id, method: &method, route, status, reason, cause, took, address }, begun);
     response
 }
 

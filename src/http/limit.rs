@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -106,7 +106,7 @@ const KEYS_PER_SHARD: usize = 65_536;
 pub(super) struct Limiter {
     quota: Option<Quota>,
     hasher: RandomState,
-    shards: [Mutex<HashMap<Key, Duration>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
 }
 
 impl Limiter {
@@ -115,11 +115,16 @@ impl Limiter {
         Self { quota, hasher: RandomState::new(), shards: Default::default() }
     }
 
+    /// Whether a request would be refused now, without counting it.
+    pub(super) fn is_exhausted(&self, key: Key, now: Duration) -> bool {
+        let arrival = self.shard(&key).get(&key).copied();
+        self.quota.zip(arrival).is_some_and(|(quota, arrival)| !step(arrival, now, quota).1.allowed)
+    }
+
     /// Counts one request; `None` where there is no limit.
     pub(super) fn check(&self, key: Key, now: Duration) -> Option<Decision> {
         let quota = self.quota?;
-        let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
-        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shard(&key);
         let (arrival, decision) = step(shard.get(&key).copied().unwrap_or_default(), now, quota);
         if shard.len() >= KEYS_PER_SHARD && !shard.contains_key(&key) {
             make_room(&mut shard, now);
@@ -127,10 +132,17 @@ impl Limiter {
         shard.insert(key, arrival);
         Some(decision)
     }
+
+    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
+        let place = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
+        self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
+type Shard = HashMap<Key, Duration>;
+
 /// Forgets those whose quota is full again; if that frees too little, the half that used least of theirs.
-fn make_room(shard: &mut HashMap<Key, Duration>, now: Duration) {
+fn make_room(shard: &mut Shard, now: Duration) {
     shard.retain(|_, arrival| *arrival > now);
     if shard.len() > KEYS_PER_SHARD / 2 {
         let mut arrivals: Vec<Duration> = shard.values().copied().collect();

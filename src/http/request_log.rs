@@ -1,4 +1,5 @@
-//! One line a request. Strangers can't fill the disk: lines about refused strangers are few a minute, the rest counted.
+//! One line a request. Strangers can't fill the disk: lines about refused and failed requests are few a minute, the
+//! rest counted.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -8,8 +9,8 @@ use axum::http::{Method, StatusCode};
 
 use crate::model::id::RequestId;
 
-/// How many lines about strangers are written a minute.
-const STRANGERS_PER_MINUTE: u32 = 30;
+/// How many lines about what anybody can bring about are written a minute.
+const LINES_PER_MINUTE: u32 = 30;
 
 /// What a line says.
 pub(super) struct Line<'a> {
@@ -18,57 +19,63 @@ pub(super) struct Line<'a> {
     pub(super) route: &'a str,
     pub(super) status: StatusCode,
     pub(super) reason: Option<&'static str>,
+    pub(super) cause: Option<&'a str>,
     pub(super) took: Duration,
     pub(super) address: IpAddr,
 }
 
 /// Writes the lines.
 pub(super) struct RequestLog {
-    strangers: Mutex<Strangers>,
+    bounded: Mutex<Bounded>,
 }
 
-struct Strangers {
+struct Bounded {
     minute: u64,
     written: u32,
-    suppressed: u64,
+    left_out: u64,
 }
 
 impl RequestLog {
     pub(super) fn new() -> Self {
-        Self { strangers: Mutex::new(Strangers { minute: 0, written: 0, suppressed: 0 }) }
+        Self { bounded: Mutex::new(Bounded { minute: 0, written: 0, left_out: 0 }) }
     }
 
-    /// Checks that succeed, thousands a second, are for debugging only.
+    /// Checks that succeed, thousands a second, are for debugging only; what anybody can bring about is bounded.
     pub(super) fn write(&self, line: &Line<'_>, now: Duration) {
         let (request, duration_us) = (line.request, u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX));
-        let Line { method, route, status, reason, address, .. } = line;
+        let Line { method, route, status, reason, cause, address, .. } = line;
         let status = status.as_u16();
-        if line.status.is_server_error() {
-            tracing::error!(%request, %method, route, status, duration_us, %address, "request failed");
-        } else if matches!(status, 401 | 404 | 405 | 429) {
-            if let Some(suppressed) = self.admit_stranger(now) {
-                tracing::info!(%request, %method, route, status, reason, duration_us, %address, suppressed, "request refused");
-            }
-        } else if line.method.is_safe() && line.status.is_success() {
+        let is_bounded = line.status.is_server_error() || matches!(status, 401 | 404 | 405 | 429);
+        if !is_bounded && line.method.is_safe() && line.status.is_success() {
             tracing::debug!(%request, %method, route, status, duration_us, %address, "request");
-        } else {
+        } else if !is_bounded {
             tracing::info!(%request, %method, route, status, reason, duration_us, %address, "request");
+        } else if let Some(left_out) = self.admit(now) {
+            if line.status.is_server_error() {
+                tracing::error!(
+                    %request, %method, route, status, cause, duration_us, %address, left_out, "request failed"
+                );
+            } else {
+                tracing::info!(
+                    %request, %method, route, status, reason, duration_us, %address, left_out, "request refused"
+                );
+            }
         }
     }
 
     /// Gives the number of lines that were left out since the last one, or `None` when this one is left out too.
-    fn admit_stranger(&self, now: Duration) -> Option<u64> {
-        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+    fn admit(&self, now: Duration) -> Option<u64> {
+        let mut bounded = self.bounded.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = now.as_secs() / 60;
-        if strangers.minute != minute {
-            (strangers.minute, strangers.written) = (minute, 0);
+        if bounded.minute != minute {
+            (bounded.minute, bounded.written) = (minute, 0);
         }
-        if strangers.written == STRANGERS_PER_MINUTE {
-            strangers.suppressed += 1;
+        if bounded.written == LINES_PER_MINUTE {
+            bounded.left_out += 1;
             return None;
         }
-        strangers.written += 1;
-        Some(std::mem::take(&mut strangers.suppressed))
+        bounded.written += 1;
+        Some(std::mem::take(&mut bounded.left_out))
     }
 }
 
@@ -79,9 +86,9 @@ mod tests {
     #[test]
     fn strangers_get_few_lines_a_minute_and_the_rest_is_counted() {
         let log = RequestLog::new();
-        let written = (0..1000).filter(|_| log.admit_stranger(Duration::from_secs(1)).is_some()).count();
+        let written = (0..1000).filter(|_| log.admit(Duration::from_secs(1)).is_some()).count();
         assert_eq!(written, 30);
-        assert_eq!(log.admit_stranger(Duration::from_secs(61)), Some(970));
-        assert_eq!(log.admit_stranger(Duration::from_secs(61)), Some(0));
+        assert_eq!(log.admit(Duration::from_secs(61)), Some(970));
+        assert_eq!(log.admit(Duration::from_secs(61)), Some(0));
     }
 }

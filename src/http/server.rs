@@ -1,19 +1,23 @@
 //! The accept loop: what `axum::serve` lacks is time. A client that stalls — in the handshake, in the header, in the
 //! body, or in reading the answer — is cut, connections are bounded, and a stop lets running requests finish.
+//!
+//! HTTP/1.1 alone: over HTTP/2 a client that answers pings could hold a connection, and its unread answers, for ever.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -26,8 +30,10 @@ use super::tls::Certificate;
 /// What connections may take.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The most connections at once; more wait to be accepted.
+    /// The most connections at once; more wait to be accepted. One address gets a quarter of them, or 64.
     pub connections: usize,
+    /// Whom that share does not hold for: proxies, through which everybody comes.
+    pub trusted_proxies: Vec<IpNet>,
     /// The longest that a TLS handshake or a request's header may take, and a kept connection may idle.
     pub header_timeout: Duration,
     /// How long a client may leave an answer unread.
@@ -37,11 +43,7 @@ pub struct Limits {
 }
 
 /// The most bytes of a request's header.
-const HEADER_BYTES: u32 = 32 * 1024;
-/// How often a silent HTTP/2 client is asked for a sign of life, and how long it may take.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
+const HEADER_BYTES: usize = 32 * 1024;
 /// Serves until `stop` is cancelled, then finishes what runs. Gives how many connections had to be cut.
 ///
 /// # Errors
@@ -55,17 +57,22 @@ pub async fn serve(
 ) -> usize {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let shares = Arc::new(Shares::new(&limits));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = accept(&listener, &slots) => accepted,
         };
         let Some((stream, peer, slot)) = accepted else { continue };
+        let Some(share) = shares.take(peer.ip()) else {
+            tracing::debug!(%peer, "one address has its share of connections already");
+            continue;
+        };
         let connection = Connection { router: router.clone(), peer, limits: limits.clone() };
         let (watcher, certificate) = (graceful.watcher(), certificate.clone());
         tokio::spawn(async move {
             connection.serve(stream, certificate, watcher).await;
-            drop(slot);
+            drop((slot, share));
         });
     }
     drop(listener);
@@ -93,6 +100,54 @@ async fn accept(
     }
 }
 
+/// Up to so many connections, there is nothing to share out.
+const SMALL: usize = 64;
+
+/// Counts the connections of each address, so that none can take all.
+struct Shares {
+    most: usize,
+    exempt: Vec<IpNet>,
+    taken: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// One connection of an address; given back when dropped.
+struct Share {
+    shares: Arc<Shares>,
+    address: IpAddr,
+}
+
+impl Shares {
+    fn new(limits: &Limits) -> Self {
+        let most = (limits.connections / 4).max(limits.connections.min(SMALL));
+        Self { most, exempt: limits.trusted_proxies.clone(), taken: Mutex::default() }
+    }
+
+    /// `None` when the address has its share already.
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
+        let address = address.to_canonical();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(address).or_default();
+        if *count >= self.most && !self.exempt.iter().any(|network| network.contains(&address)) {
+            return None;
+        }
+        *count += 1;
+        drop(taken);
+        Some(Share { shares: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.shares.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
+}
+
 struct Connection {
     router: Router,
     peer: SocketAddr,
@@ -110,17 +165,11 @@ impl Connection {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.write_timeout));
         let outcome = match certificate {
-            None => self.serve_http1(Box::pin(stream), watcher).await,
+            None => self.serve_requests(Box::pin(stream), watcher).await,
             Some(certificate) => {
                 let handshake = certificate.acceptor().accept(Box::pin(stream));
                 match tokio::time::timeout(self.limits.header_timeout, handshake).await {
-                    Ok(Ok(mut stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                        // Also covers a client that never sends HTTP/2's preface; a live one answers pings.
-                        let silence = PING_INTERVAL + PING_TIMEOUT;
-                        stream.get_mut().0.as_mut().set_read_timeout_pinned(Some(silence));
-                        self.serve_http2(stream, watcher).await
-                    }
-                    Ok(Ok(stream)) => self.serve_http1(stream, watcher).await,
+                    Ok(Ok(stream)) => self.serve_requests(stream, watcher).await,
                     Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
                     Err(_) => return tracing::debug!("TLS handshake took too long"),
                 }
@@ -131,32 +180,13 @@ impl Connection {
         }
     }
 
-    async fn serve_http1(
+    async fn serve_requests(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         watcher: hyper_util::server::graceful::Watcher,
     ) -> hyper::Result<()> {
         let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header_timeout)
-            .max_buf_size(HEADER_BYTES as usize);
-        let service = hyper::service::service_fn(move |request| self.clone_for_request().answer(request));
-        watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
-    }
-
-    async fn serve_http2(
-        self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        watcher: hyper_util::server::graceful::Watcher,
-    ) -> hyper::Result<()> {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .max_concurrent_streams(100)
-            .max_header_list_size(HEADER_BYTES);
+        builder.timer(TokioTimer::new()).header_read_timeout(self.limits.header_timeout).max_buf_size(HEADER_BYTES);
         let service = hyper::service::service_fn(move |request| self.clone_for_request().answer(request));
         watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
     }
@@ -176,5 +206,31 @@ impl RequestService {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(self.peer));
         self.router.oneshot(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_gets_a_quarter_of_the_connections_and_a_proxy_all() {
+        let second = Duration::from_secs(1);
+        let limits = Limits {
+            connections: 400,
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            header_timeout: second,
+            write_timeout: second,
+            drain_timeout: second,
+        };
+        let shares = Arc::new(Shares::new(&limits));
+        let take = |address: &str| shares.take(address.parse().unwrap());
+        let held: Vec<_> = (0..50).flat_map(|_| [take("192.0.2.1"), take("::ffff:192.0.2.1")]).collect();
+        assert!(held.iter().all(Option::is_some) && take("192.0.2.1").is_none());
+        assert!(take("192.0.2.2").is_some());
+        let proxied: Vec<_> = (0..400).map(|_| take("10.0.0.1")).collect();
+        assert!(proxied.iter().all(Option::is_some));
+        drop(held);
+        assert!(take("192.0.2.1").is_some());
     }
 }

@@ -42,7 +42,7 @@ impl Certificate {
             .map_err(|error| Invalid::new(error.to_string()))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { chain, key, current, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 

@@ -73,20 +73,6 @@ pub enum Action {
 }
 
 impl Action {
-    /// Every action that there is.
-    pub const ALL: [Self; 10] = [
-        Self::CreateCompany,
-        Self::CreateUser,
-        Self::SetPassword,
-        Self::SuspendUser,
-        Self::ResumeUser,
-        Self::DeactivateUser,
-        Self::ReactivateUser,
-        Self::LookUpUsers,
-        Self::CreateToken,
-        Self::DeleteToken,
-    ];
-
     /// The stored name: `resource.verb`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -45,6 +45,12 @@ impl Email {
         Ok(Self { written: written.to_owned(), key, domain })
     }
 
+    /// Takes what the store holds. What was an address once stays one, whatever later rules say.
+    pub fn from_stored(written: String, key: String) -> Self {
+        let domain = key.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+        Self { written, key, domain: Domain::from_stored(domain) }
+    }
+
     /// The address as it was written.
     pub fn as_str(&self) -> &str {
         &self.written

@@ -1,6 +1,5 @@
 //! How often something may be done: `N/period`.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::Invalid;
@@ -42,12 +41,6 @@ impl Quota {
     /// The time in which one is refilled.
     pub fn interval(self) -> Duration {
         self.period / self.burst
-    }
-}
-
-impl fmt::Display for Quota {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}s", self.burst, self.period.as_secs())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whose access changed, in the order of commits; noted by triggers, so that no writer can forget to.
+//! Whose access changed, in the order of commits; noted by triggers, so that no statement of ours can forget
+//! to, nor an UPDATE or DELETE by another program.
 //!
 //! SQLite only: it is for processes that remember credentials, and those on PostgreSQL do not.
 

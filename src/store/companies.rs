@@ -47,19 +47,29 @@ pub async fn lock(tx: &mut Tx<'_>, id: CompanyId) -> Result<()> {
         .ok_or_else(|| Error::Broken(format!("there is no company {id}")))
 }
 
-/// How many there are.
-pub async fn count(tx: &mut Tx<'_>) -> Result<i64> {
-    const COUNT: &str = "SELECT COUNT(*) FROM companies";
-    tx.row(COUNT, &[]).await?.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)
+/// Up to `limit` companies after the given one, by identifier.
+pub async fn list_after(tx: &mut Tx<'_>, after: Option<CompanyId>, limit: i64) -> Result<Vec<Company>> {
+    const LIST: &str = "SELECT id, name, created_at FROM companies WHERE id > $1 ORDER BY id LIMIT $2";
+    let after = after.map_or(uuid::Uuid::nil(), |id| id.0);
+    let mut found = Vec::new();
+    for row in tx.rows(LIST, &[after.into(), limit.into()]).await? {
+        found.push(with_domains(tx, company(row)?).await?);
+    }
+    Ok(found)
 }
 
 async fn find_by(tx: &mut Tx<'_>, sql: &str, key: Value) -> Result<Option<Company>> {
+    match tx.row(sql, &[key]).await? {
+        Some(row) => with_domains(tx, company(row)?).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn with_domains(tx: &mut Tx<'_>, mut company: Company) -> Result<Company> {
     const DOMAINS: &str = "SELECT domain FROM company_domains WHERE company_id = $1 ORDER BY domain";
-    let Some(row) = tx.row(sql, &[key]).await? else { return Ok(None) };
-    let mut company = company(row)?;
     let domains = tx.rows(DOMAINS, &[company.id.0.into()]).await?;
     company.domains = domains.into_iter().map(|mut row| row.get(0).map(Domain::from_stored)).collect::<Result<_>>()?;
-    Ok(Some(company))
+    Ok(company)
 }
 
 fn company(mut row: Row) -> Result<Company> {

@@ -12,7 +12,7 @@ pub mod users;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use engine::{Error, PostgresOptions, Result, Revision, Tx};
+pub use engine::{Error, PostgresOptions, Result, Revision, Tx, check_postgres_url};
 
 /// An open database.
 pub struct Store {
@@ -80,6 +80,6 @@ impl Store {
     /// # Errors
     /// When there is none.
     pub async fn ping(&self) -> Result<()> {
-        self.read(async |tx| companies::count(tx).await.map(|_| ())).await
+        self.engine.ping().await
     }
 }

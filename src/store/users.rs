@@ -10,7 +10,10 @@ use crate::model::user::{Role, Status, User};
 /// Reads as `SELECT <these> FROM users …`; [`user`] takes them in this order.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, company_id, email, name, role, status, status_since, created_at FROM users ", $rest)
+        concat!(
+            "SELECT id, company_id, email, name, role, status, status_since, created_at, email_key FROM users ",
+            $rest
+        )
     };
 }
 
@@ -117,7 +120,7 @@ fn user(mut row: Row) -> Result<User> {
     Ok(User {
         id: UserId(row.get(0)?),
         company: CompanyId(row.get(1)?),
-        email: Email::parse(&email).map_err(|_| broken("address"))?,
+        email: Email::from_stored(email, row.get(8)?),
         name: row.get(3)?,
         role: Role::parse(&role).ok_or_else(|| broken("role"))?,
         status: Status::parse(&status).ok_or_else(|| broken("status"))?,

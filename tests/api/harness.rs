@@ -181,6 +181,7 @@ async fn serve(app: &App, stop: &CancellationToken) -> String {
 fn limits() -> Limits {
     Limits {
         connections: 1000,
+        trusted_proxies: Vec::new(),
         header_timeout: Duration::from_secs(5),
         write_timeout: Duration::from_secs(5),
         drain_timeout: Duration::from_secs(1),

@@ -44,7 +44,9 @@ struct Me<'a> {
 pub(in crate::http) async fn get_me(Extension(caller): Extension<Caller>) -> Response {
     match &caller.actor {
         Actor::User(identity) => Json(Me::from(&**identity)).into_response(),
-        Actor::Operator => DIALECT.answer(&Failure::Internal, caller.origin.request),
+        Actor::Operator => {
+            DIALECT.answer(&Failure::Internal("an operator came by HTTP".to_owned()), caller.origin.request)
+        }
     }
 }
 

@@ -69,10 +69,10 @@ fn render(failure: &Failure, request: RequestId) -> Response {
         Failure::RateLimited => {
             (StatusCode::TOO_MANY_REQUESTS, "The Retry-After header says when to try again.".to_owned())
         }
-        Failure::Unavailable => {
+        Failure::Unavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "The service is not available at the moment, try again later.".to_owned())
         }
-        Failure::Internal => (
+        Failure::Internal(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "Something went wrong on our side; the instance names the request in our logs.".to_owned(),
         ),

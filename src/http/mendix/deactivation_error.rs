@@ -82,7 +82,9 @@ pub(super) enum Refusals {
 fn render(failure: &Failure, request: RequestId) -> Response {
     match failure {
         Failure::NoCredential => unauthorized("The request has no Authorization header.", request),
-        Failure::RejectedCredential(_) => unauthorized("The personal access token is not valid.", request),
+        Failure::RejectedCredential(_) | Failure::Forbidden(Refusal::CallerEnded) => {
+            unauthorized("The personal access token is not valid.", request)
+        }
         Failure::MalformedCredential => {
             let text = "The Authorization header holds no well-formed personal access token";
             (StatusCode::UNAUTHORIZED, Json(text)).into_response()
@@ -104,11 +106,11 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             object(StatusCode::REQUEST_TIMEOUT, "Request Timeout", detail, request)
         }
         Failure::RateLimited => gateway_rate_limited(),
-        Failure::Internal => {
+        Failure::Internal(_) => {
             let detail = "Something went wrong on our side; the instance names the request in our logs.".to_owned();
             object(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", detail, request)
         }
-        Failure::Unavailable => gateway_unavailable(request),
+        Failure::Unavailable(_) => gateway_unavailable(request),
     }
 }
 

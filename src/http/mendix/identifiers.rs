@@ -12,6 +12,7 @@ use crate::domain::identifiers::Identifiers;
 use crate::http::app::App;
 use crate::http::body::{self, Object};
 use crate::http::failure::Failure;
+use crate::model::Invalid;
 use crate::model::actor::Caller;
 use crate::model::audit::Action;
 use crate::model::email::Email;
@@ -156,8 +157,13 @@ async fn look_up(app: &App, caller: &Caller, request: Request) -> Result<Identif
         return Err(Failure::Invalid("The list of e-mail addresses is empty.".to_owned()));
     }
     let emails = question.email_addresses.into_iter().enumerate().map(|(place, Object(address))| {
-        Email::parse(&address.email_address)
-            .map_err(|invalid| Failure::Invalid(format!("E-mail address {} is not valid: {invalid}.", place + 1)))
+        let written = &address.email_address;
+        let email = match Email::parse(written) {
+            // The answer repeats it as it was written.
+            Ok(email) if email.as_str() != written => Err(Invalid::new("white space stands around it")),
+            parsed => parsed,
+        };
+        email.map_err(|invalid| Failure::Invalid(format!("E-mail address {} is not valid: {invalid}.", place + 1)))
     });
     Ok(app.directory.look_up(caller, emails.collect::<Result<_, _>>()?).await?)
 }

@@ -59,6 +59,9 @@ pub(super) fn sqlite(connection: &mut Connection) -> Result<()> {
 pub(super) async fn postgres(client: &mut Object) -> Result<()> {
     let failed = |error: tokio_postgres::Error| super::postgres::statement::classify(&error);
     let transaction = client.transaction().await.map_err(failed)?;
+    // However long a step takes, or another node's steps.
+    let patience = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+    transaction.batch_execute(patience).await.map_err(failed)?;
     // Held until the commit: a second node that starts now waits here, and then finds nothing to do.
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(failed)?;
     transaction.batch_execute(TABLE).await.map_err(failed)?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub(in crate::store) use value::{Row, Value};
 
-pub use postgres::PostgresOptions;
+pub use postgres::{PostgresOptions, check_postgres_url};
 pub use sqlite::Revision;
 
 /// Why the store did not do what was asked.
@@ -52,6 +52,15 @@ impl Engine {
 
     pub(in crate::store) async fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self> {
         postgres::Postgres::open(url, options).await.map(Self::Postgres)
+    }
+
+    /// Asks for a sign of life, of whoever writes too.
+    pub(super) async fn ping(&self) -> Result<()> {
+        const ONE: &str = "SELECT CAST(1 AS BIGINT)";
+        if let Self::Sqlite(engine) = self {
+            engine.check_writer()?;
+        }
+        self.read(async |tx| tx.row(ONE, &[]).await.map(|_| ())).await
     }
 
     /// The state of the database at this instant; `None` where the engine can't tell without being asked.
@@ -117,12 +126,12 @@ impl Tx<'_> {
     }
 
     /// As [`Tx::row`], and nobody else changes or locks that row until this transaction ends.
-    /// SQLite has one writer at a time; PostgreSQL locks the row.
+    /// SQLite has one writer at a time; PostgreSQL locks the row, though not against those who only refer to it.
     pub(in crate::store) async fn locked_row(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
         match &self.0 {
             Inner::Sqlite(_) => self.row(sql, parameters).await,
             Inner::PostgresRead(_) | Inner::PostgresWrite(_) => {
-                self.row(&format!("{sql} FOR UPDATE"), parameters).await
+                self.row(&format!("{sql} FOR NO KEY UPDATE"), parameters).await
             }
         }
     }

@@ -11,10 +11,10 @@ use tokio_postgres::config::{Host, SslMode};
 use super::{Error, Inner, Result, Tx, migrate};
 use statement::classify;
 
-/// The longest that one operation may take, waiting for a connection included.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest that one try of an operation may take, once it has a connection.
+const TRY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a transaction is tried that others got in the way of.
-const ATTEMPTS: u32 = 10;
+const ATTEMPTS: usize = 5;
 /// A server that stops answering is given up by these; a client that is gone keeps no locks.
 const SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
                        SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = 'warning'";
@@ -71,7 +71,9 @@ impl Postgres {
             let client = self.pool.get().await.map_err(unavailable)?;
             let outcome = within_timeout(work(&mut Tx(Inner::PostgresRead(&client)))).await;
             match outcome {
-                Err(Error::Unavailable(_)) if lost(&client) && attempt < 3 => discard(client),
+                Err(Error::Unavailable(reason)) if lost(&client, &reason) && attempt <= self.pooled() => {
+                    discard(client);
+                }
                 Err(Error::Unavailable(reason)) => {
                     discard(client);
                     return Err(Error::Unavailable(reason));
@@ -79,6 +81,11 @@ impl Postgres {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// How many connections there may be that the server has closed and nobody has noticed yet.
+    fn pooled(&self) -> usize {
+        self.pool.status().max_size
     }
 
     pub(super) async fn write<T>(&self, work: impl AsyncFn(&mut Tx<'_>) -> Result<T>) -> Result<T> {
@@ -90,10 +97,10 @@ impl Postgres {
             match within_timeout(transact(&mut client, &work, &mut committing)).await {
                 Err(Error::Conflict(_)) if attempt < ATTEMPTS => {}
                 Err(Error::Unavailable(reason)) => {
-                    let lost_before_commit = lost(&client) && !committing;
-                    // Whatever still runs on it ends with the connection.
+                    let lost_before_commit = lost(&client, &reason) && !committing;
+                    // Whatever still runs on it, the server ends at its statement timeout.
                     discard(client);
-                    if !lost_before_commit || attempt >= 3 {
+                    if !lost_before_commit || attempt > self.pooled() {
                         return Err(Error::Unavailable(reason));
                     }
                 }
@@ -120,13 +127,14 @@ async fn transact<T>(
 }
 
 async fn within_timeout<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(OPERATION_TIMEOUT, work)
+    tokio::time::timeout(TRY_TIMEOUT, work)
         .await
         .unwrap_or_else(|_| Err(Error::Unavailable("PostgreSQL did not answer in time".to_owned())))
 }
 
-fn lost(client: &Object) -> bool {
-    client.is_closed()
+/// Whether the connection was lost, or the server is ending it (SQLSTATE 57P01 to 57P03).
+fn lost(client: &Object, reason: &str) -> bool {
+    client.is_closed() || reason.starts_with("57P0")
 }
 
 /// Closes a connection instead of giving it back to the pool.
@@ -142,6 +150,14 @@ fn unavailable(error: PoolError) -> Error {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Whether this is a URL that can be used.
+///
+/// # Errors
+/// Says what is wrong with it; no secret is in that.
+pub fn check_postgres_url(url: &str) -> std::result::Result<(), String> {
+    url.parse::<tokio_postgres::Config>().map(|_| ()).map_err(|error| chain(&error))
 }
 
 fn warn_unless_local(config: &tokio_postgres::Config) {

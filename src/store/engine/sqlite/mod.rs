@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Error, Inner, Result, Tx, migrate};
-use file::File;
+use file::{Files, create_private};
 use revision::Index;
 pub use revision::Revision;
 use statement::classify;
@@ -28,8 +28,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const QUEUE: usize = 4096;
 
 pub(in crate::store) struct Sqlite {
-    file: File,
-    index: Index,
+    files: Files,
+    index: Option<Index>,
     readers: Mutex<Vec<Connection>>,
     writer: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -38,24 +38,24 @@ pub(in crate::store) struct Sqlite {
 impl Sqlite {
     /// Opens the file, makes and migrates it where needed.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
-        create_private(&path)?;
+        let path = create_private(&path)?;
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         use_write_ahead_log(&connection)?;
         migrate::sqlite(&mut connection)?;
-        let file = File::identify(path)?;
-        let index = Index::open(&file.path)?;
+        let files = Files::identify(&path)?;
+        let index = Index::open(&files, &connection)?;
         let (writer, jobs) = mpsc::channel(QUEUE);
-        let watched = file.clone();
+        let watched = files.clone();
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || write_until_closed(connection, jobs, &watched))
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { file, index, readers: Mutex::default(), writer: Some(writer), thread: Some(thread) })
+        Ok(Self { files, index, readers: Mutex::default(), writer: Some(writer), thread: Some(thread) })
     }
 
     /// Runs here and now: 6 to 20 µs, less than a hop to another thread.
     pub(super) fn read<T>(&self, work: impl AsyncFn(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-        self.file.check()?;
+        self.files.check()?;
         let free = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match free {
             Some(connection) => connection,
@@ -87,14 +87,22 @@ impl Sqlite {
         answered.await.map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
     }
 
+    /// Whether the thread that writes is there.
+    pub(super) fn check_writer(&self) -> Result<()> {
+        match &self.writer {
+            Some(writer) if !writer.is_closed() => Ok(()),
+            _ => Err(Error::Unavailable("the writer has stopped".to_owned())),
+        }
+    }
+
     /// The state of the database at this instant; `now` is monotonic time.
     pub(super) fn revision(&self, now: Duration) -> Result<Option<Revision>> {
-        self.file.check_now_and_then(now)?;
-        self.index.revision()
+        self.files.check_now_and_then(now)?;
+        self.index.as_ref().map(Index::revision).transpose()
     }
 
     fn connect_reader(&self) -> Result<Connection> {
-        let connection = connect(&self.file.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = connect(self.files.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "query_only", true).map_err(classify)?;
         Ok(connection)
     }
@@ -111,24 +119,18 @@ impl Drop for Sqlite {
     }
 }
 
-/// Makes the file where it is missing, for its owner's eyes only; SQLite gives its log the same permissions.
-fn create_private(path: &Path) -> Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(path);
-    opened.map(|_| ()).map_err(|error| Error::Unavailable(format!("{}: {error}", path.display())))
-}
-
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| Error::Unavailable(format!("{}: {error}", path.display())))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;
     connection.set_prepared_statement_cache_capacity(128);
-    for (pragma, value) in
-        [("synchronous", "FULL"), ("foreign_keys", "ON"), ("cache_size", "-65536"), ("wal_autocheckpoint", "0")]
-    {
+    for (pragma, value) in [
+        ("synchronous", "FULL"),
+        ("foreign_keys", "ON"),
+        ("cache_size", "-65536"),
+        ("wal_autocheckpoint", "0"),
+        ("journal_size_limit", "8388608"),
+    ] {
         connection.pragma_update(None, pragma, value).map_err(classify)?;
     }
     Ok(connection)

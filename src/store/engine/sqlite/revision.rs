@@ -7,9 +7,13 @@
 
 use std::fs::File;
 use std::mem::ManuallyDrop;
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+
+use rusqlite::Connection;
 
 use super::super::{Error, Result};
+use super::file::Files;
+use super::statement::classify;
 
 /// The first copy of the header.
 const HEADER: usize = 48;
@@ -23,25 +27,22 @@ pub struct Revision([u8; HEADER]);
 pub(super) struct Index(ManuallyDrop<File>);
 
 impl Index {
-    /// Opens the index of a database that has a connection in use.
-    pub(super) fn open(database: &Path) -> Result<Self> {
-        let mut path = database.as_os_str().to_owned();
-        path.push("-shm");
-        let file = File::open(&path).map_err(|error| unavailable(&error))?;
-        Ok(Self(ManuallyDrop::new(file)))
+    /// Opens the index of a database; `None` where a commit is not seen in it, as on a file system that does not keep
+    /// what is mapped and what is read the same.
+    pub(super) fn open(files: &Files, connection: &Connection) -> Result<Option<Self>> {
+        const COMMIT: &str = "UPDATE schema_migrations SET number = number";
+        let file = File::open(files.index()).map_err(|error| unavailable(&error))?;
+        let index = Self(ManuallyDrop::new(file));
+        let before = index.revision()?;
+        connection.execute_batch(COMMIT).map_err(classify)?;
+        Ok((index.revision()? != before).then_some(index))
     }
 
     /// The state at this instant. What is read from the database afterwards is at least as new.
-    #[cfg(unix)]
-    pub(super) fn revision(&self) -> Result<Option<Revision>> {
+    pub(super) fn revision(&self) -> Result<Revision> {
         let mut header = [0; HEADER];
-        std::os::unix::fs::FileExt::read_exact_at(&*self.0, &mut header, 0).map_err(|error| unavailable(&error))?;
-        Ok(Some(Revision(header)))
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn revision(&self) -> Result<Option<Revision>> {
-        Ok(None)
+        self.0.read_exact_at(&mut header, 0).map_err(|error| unavailable(&error))?;
+        Ok(Revision(header))
     }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::super::{Error, Inner, Result, Tx};
-use super::file::File;
+use super::file::Files;
 use super::run_now;
 use super::statement::classify;
 
@@ -17,19 +17,21 @@ use super::statement::classify;
 const GROUP: usize = 128;
 /// After how many changed rows the log is written back into the file.
 const CHECKPOINT_ROWS: u64 = 4_000;
+/// Or at which size, for what many short-lived processes have added.
+const CHECKPOINT_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A transaction that waits; gives what to answer once it is committed.
 pub(super) type Job = Box<dyn FnOnce(Result<&mut Connection>) -> Reply + Send>;
 pub(super) type Reply = Box<dyn FnOnce(Result<()>) + Send>;
 
 /// Commits what comes until nobody can send any more.
-pub(super) fn write_until_closed(mut connection: Connection, mut jobs: mpsc::Receiver<Job>, file: &File) {
+pub(super) fn write_until_closed(mut connection: Connection, mut jobs: mpsc::Receiver<Job>, files: &Files) {
     let mut batch = Vec::with_capacity(GROUP);
     let mut checkpointed = connection.total_changes();
     while jobs.blocking_recv_many(&mut batch, GROUP) > 0 {
-        commit_together(&mut connection, &mut batch, file);
+        commit_together(&mut connection, &mut batch, files);
         // Here nobody waits for it; `wal_autocheckpoint` would do it before the answers.
-        if connection.total_changes() - checkpointed > CHECKPOINT_ROWS {
+        if connection.total_changes() - checkpointed > CHECKPOINT_ROWS || files.log_size() > CHECKPOINT_BYTES {
             checkpointed = connection.total_changes();
             if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
                 tracing::warn!(%error, "checkpoint failed");
@@ -38,16 +40,22 @@ pub(super) fn write_until_closed(mut connection: Connection, mut jobs: mpsc::Rec
     }
 }
 
-fn commit_together(connection: &mut Connection, batch: &mut Vec<Job>, file: &File) {
-    let begun = file.check().and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(classify));
+fn commit_together(connection: &mut Connection, batch: &mut Vec<Job>, files: &Files) {
+    let begun = files.check().and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(classify));
     if let Err(error) = begun {
         for job in batch.drain(..) {
             job(Err(error.clone()))(Ok(()));
         }
         return;
     }
-    let replies: Vec<Reply> = batch.drain(..).map(|job| job(Ok(connection))).collect();
-    let committed = connection.execute_batch("COMMIT").map_err(classify);
+    let lost = || Error::Unavailable("a failing disk undid the whole group".to_owned());
+    let mut replies: Vec<Reply> = Vec::with_capacity(batch.len());
+    for job in batch.drain(..) {
+        // After some errors SQLite rolls back by itself; a later savepoint would then commit on its own.
+        replies.push(job(if connection.is_autocommit() { Err(lost()) } else { Ok(&mut *connection) }));
+    }
+    let committed =
+        if connection.is_autocommit() { Err(lost()) } else { connection.execute_batch("COMMIT").map_err(classify) };
     if committed.is_err() {
         let _ = connection.execute_batch("ROLLBACK");
     }
@@ -61,9 +69,8 @@ pub(super) fn in_savepoint<T>(connection: &mut Connection, work: impl AsyncFn(&m
     connection.execute_batch("SAVEPOINT one").map_err(classify)?;
     let outcome = catch_unwind(AssertUnwindSafe(|| run_now(work(&mut Tx(Inner::Sqlite(connection))))))
         .unwrap_or_else(|_| Err(Error::Broken("a transaction panicked".to_owned())));
-    if outcome.is_err() {
-        connection.execute_batch("ROLLBACK TO one").map_err(classify)?;
-    }
-    connection.execute_batch("RELEASE one").map_err(classify)?;
-    outcome
+    let ended = if outcome.is_err() { "ROLLBACK TO one; RELEASE one" } else { "RELEASE one" };
+    let ended = connection.execute_batch(ended).map_err(classify);
+    // What went wrong first says more than what that led to.
+    outcome.and_then(|value| ended.map(|()| value))
 }
