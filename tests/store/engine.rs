@@ -152,3 +152,19 @@ async fn a_revision_stays_until_anybody_commits() {
     database.db_execute("UPDATE companies SET created_at = 1; PRAGMA wal_checkpoint(TRUNCATE)").await;
     assert!(!seen.contains(&revision(&one)), "by another program too");
 }
+
+/// A link to the file, with the leftovers of another database beside the link.
+#[tokio::test]
+async fn a_database_behind_a_symbolic_link_is_watched_where_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link.db"), folder.path().join("target.db"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    std::fs::write(folder.path().join("link.db-shm"), [7; 32_768]).unwrap();
+    let store = Store::open(offboard::store::Location::Sqlite(link)).await.unwrap();
+    let other = Store::open(offboard::store::Location::Sqlite(target)).await.unwrap();
+    let revision = |store: &Store| store.revision(std::time::Duration::ZERO).unwrap().unwrap();
+    let before = revision(&store);
+    insert(&other, company("one")).await.unwrap();
+    assert_ne!(revision(&store), before);
+    assert_eq!(count(&store).await, 1);
+}
