@@ -21,10 +21,12 @@ use uuid::Uuid;
 const AUTHENTICATE: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
     u.id, u.company_id, u.email, u.name, u.role, u.status \
     FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
-const FIND_CALLER: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at FROM users \
-    WHERE id = $1";
-const LOCK_TARGET: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at FROM users \
-    WHERE id = $1 AND company_id = $2";
+const FIND_CALLER: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
+    email_key FROM users WHERE id = $1";
+const FIND_TOKEN: &str = "SELECT id, user_id, name, hint, scopes, created_at, expires_at, last_used_at, ended_at, \
+    end_reason FROM tokens WHERE id = $1";
+const LOCK_TARGET: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
+    email_key FROM users WHERE id = $1 AND company_id = $2";
 const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, password_hash = NULL \
     WHERE id = $1 AND status <> 'deactivated'";
 const END_TOKENS: &str = "UPDATE tokens SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
@@ -180,6 +182,7 @@ struct Statements<'c> {
     authenticate: Statement<'c>,
     begin: Statement<'c>,
     find_caller: Statement<'c>,
+    find_token: Statement<'c>,
     lock_target: Statement<'c>,
     deactivate: Statement<'c>,
     end_tokens: Statement<'c>,
@@ -193,6 +196,7 @@ impl<'c> Statements<'c> {
             authenticate: connection.prepare(&numbered(AUTHENTICATE))?,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             find_caller: connection.prepare(&numbered(FIND_CALLER))?,
+            find_token: connection.prepare(&numbered(FIND_TOKEN))?,
             lock_target: connection.prepare(&numbered(LOCK_TARGET))?,
             deactivate: connection.prepare(&numbered(DEACTIVATE))?,
             end_tokens: connection.prepare(&numbered(END_TOKENS))?,
@@ -208,6 +212,7 @@ impl<'c> Statements<'c> {
         self.authenticate.query_row([digest], |_| Ok(()))?;
         self.begin.execute([])?;
         self.find_caller.query_row([actor], |_| Ok(()))?;
+        self.find_token.query_row([token], |_| Ok(()))?;
         self.lock_target.query_row([subject, company], |_| Ok(()))?;
         exactly_one(self.deactivate.execute((subject, now))? as u64, target)?;
         let revoked = self.end_tokens.execute((subject, now, END_REASON))? as u64;
@@ -258,6 +263,7 @@ struct Session {
     digest: Vec<u8>,
     authenticate: tokio_postgres::Statement,
     find_caller: tokio_postgres::Statement,
+    find_token: tokio_postgres::Statement,
     lock_target: tokio_postgres::Statement,
     deactivate: tokio_postgres::Statement,
     end_tokens: tokio_postgres::Statement,
@@ -272,7 +278,8 @@ impl Session {
             digest: client.query_one(FIND_DIGEST, &[&actor_token]).await?.get(0),
             authenticate: client.prepare(AUTHENTICATE).await?,
             find_caller: client.prepare(FIND_CALLER).await?,
-            lock_target: client.prepare(&format!("{LOCK_TARGET} FOR UPDATE")).await?,
+            find_token: client.prepare(FIND_TOKEN).await?,
+            lock_target: client.prepare(&format!("{LOCK_TARGET} FOR NO KEY UPDATE")).await?,
             deactivate: client.prepare(DEACTIVATE).await?,
             end_tokens: client.prepare(END_TOKENS).await?,
             append: client.prepare(APPEND).await?,
@@ -295,6 +302,7 @@ impl Session {
         self.client.query_one(&self.authenticate, &[&self.digest]).await?;
         let transaction = self.client.transaction().await?;
         transaction.query_one(&self.find_caller, &[actor]).await?;
+        transaction.query_one(&self.find_token, &[actor_token]).await?;
         transaction.query_one(&self.lock_target, &[&target, company]).await?;
         exactly_one(transaction.execute(&self.deactivate, &[&target, &now]).await?, target)?;
         let revoked = transaction.execute(&self.end_tokens, &[&target, &now, &END_REASON]).await?;
