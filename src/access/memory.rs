@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use crate::model::clock::Timestamp;
 use crate::model::id::UserId;
 use crate::model::secret::TokenDigest;
-use crate::store::changes::{self, Changes};
+use crate::store::changes::{self, Changes, Mark};
 use crate::store::tokens::Held;
 use crate::store::{Result, Revision, Store};
 
@@ -55,6 +55,7 @@ pub(super) struct Place {
 /// Up to where the log was read, and the revision that the database had before.
 struct Heard {
     revision: Revision,
+    last: Option<Mark>,
     place: Place,
 }
 
@@ -92,11 +93,12 @@ impl Memory {
         if let Some(place) = self.heard_at(revision) {
             return Ok(place);
         }
-        let after = self.heard.load().as_ref().map_or(0, |heard| heard.place.last);
+        let after = self.heard.load().as_ref().and_then(|heard| heard.last.clone());
         // The revision was read before: the log holds at least what had been committed by then.
-        let news = store.read(async move |tx| changes::list_after(tx, after).await).await?;
+        let news = store.read(async move |tx| changes::list_after(tx, after.as_ref()).await).await?;
+        let last = news.last.clone();
         let place = self.forget(news);
-        self.heard.store(Some(Arc::new(Heard { revision, place })));
+        self.heard.store(Some(Arc::new(Heard { revision, last, place })));
         Ok(place)
     }
 
@@ -123,10 +125,11 @@ impl Memory {
     }
 
     fn forget(&self, news: Changes) -> Place {
+        let last = news.last.as_ref().map_or(0, Mark::seq);
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
         match news.users {
             Some(users) if changed.users.len() + users.len() <= CHANGED => {
-                changed.users.extend(users.into_iter().map(|user| (user, news.last)));
+                changed.users.extend(users.into_iter().map(|user| (user, last)));
             }
             _ => {
                 changed.era += 1;
@@ -134,6 +137,6 @@ impl Memory {
                 self.entries.clear();
             }
         }
-        Place { era: changed.era, last: news.last }
+        Place { era: changed.era, last }
     }
 }

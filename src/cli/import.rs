@@ -163,10 +163,15 @@ impl Rows {
         let headers = reader.headers().map_err(|error| failed(&error))?;
         let column = |name: &str| {
             let is_named = |header: &str| header.trim_start_matches('\u{feff}').eq_ignore_ascii_case(name);
-            headers.iter().position(is_named).ok_or_else(|| {
-                let message = format!("{}: there is no column '{name}'", file.display());
-                Failure::new(message, "the first line of the file is: email,name,admin")
-            })
+            let mut places = (0..headers.len()).filter(|place| headers.get(*place).is_some_and(is_named));
+            match (places.next(), places.next()) {
+                (Some(place), None) => Ok(place),
+                (found, _) => {
+                    let count = if found.is_none() { "no" } else { "more than one" };
+                    let message = format!("{}: there is {count} column '{name}'", file.display());
+                    Err(Failure::new(message, "the first line of the file is: email,name,admin"))
+                }
+            }
         };
         let columns = [column("email")?, column("name")?, column("admin")?];
         Ok(Self { reader, columns, budget, bytes, record: StringRecord::new(), broken: None })

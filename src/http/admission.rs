@@ -64,8 +64,11 @@ async fn authenticate(
     circumstances: Circumstances,
     token: &PlainToken,
 ) -> Result<(Caller, Option<Decision>), Refused> {
-    let _turn = take_turn(app, circumstances).await;
-    let identity = match app.gate.authenticate(token).await {
+    // Given back before anybody waits for a slow answer.
+    let turn = take_turn(app, circumstances).await;
+    let authenticated = app.gate.authenticate(token).await;
+    drop(turn);
+    let identity = match authenticated {
         Ok(Ok(identity)) => identity,
         Ok(Err(refusal)) => {
             let (failure, decision) = count_stranger(app, circumstances, Failure::RejectedCredential(refusal));

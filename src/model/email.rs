@@ -4,13 +4,10 @@ use std::fmt;
 
 use super::Invalid;
 use super::company::Domain;
-use super::text::fold;
+use super::text::{fold, is_invisible};
 
 /// The most characters that an address may have (contract, shared facts).
 pub const ADDRESS_LENGTH: usize = 200;
-
-/// The most octets before the `@` (RFC 5321, section 4.5.3.1.1).
-const LOCAL_PART_LENGTH: usize = 64;
 
 /// An address as its owner writes it, and the key by which it is found.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,7 +29,7 @@ impl Email {
         }
         let wrong = || Invalid::new("an e-mail address is written as name@example.com");
         let (local, domain) = written.rsplit_once('@').ok_or_else(wrong)?;
-        if !is_dot_atom(local) {
+        if !is_dot_atom(local) || written.contains(is_invisible) {
             return Err(wrong());
         }
         let domain = Domain::parse(domain).map_err(|_| wrong())?;
@@ -85,18 +82,10 @@ fn is_dot_atom(local: &str) -> bool {
         if c.is_ascii() {
             c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
         } else {
-            !c.is_control() && !c.is_whitespace() && !is_invisible(c)
+            !c.is_control() && !c.is_whitespace()
         }
     };
-    local.len() <= LOCAL_PART_LENGTH && local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
-}
-
-/// Characters that show nothing and would make two addresses look alike.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
 }
 
 #[cfg(test)]
@@ -135,7 +124,6 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         let long = format!("a@{}.example", "a".repeat(200));
-        let long_local = format!("{}@a.example", "a".repeat(65));
         for wrong in [
             "",
             "@",
@@ -151,11 +139,12 @@ mod tests {
             "a\u{0}@a.example",
             "a\u{200b}@a.example",
             "\"a\"@a.example",
+            "a@a\u{200b}.example",
+            "a\u{2800}@a.example",
             "a\u{ff20}b@a.example",
             "<a@a.example>",
             "a@a.example,b@a.example",
             &long,
-            &long_local,
         ] {
             assert!(Email::parse(wrong).is_err(), "{wrong:?}");
         }

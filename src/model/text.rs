@@ -25,7 +25,23 @@ pub fn one_line(what: &str, text: &str, limit: usize) -> Result<String, Invalid>
     if text.chars().any(char::is_control) {
         return Err(Invalid::new(format!("the {what} holds a control character or a line break")));
     }
+    if text.chars().any(rearranges) || text.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
+        return Err(Invalid::new(format!("the {what} holds characters that hide or rearrange it")));
+    }
     Ok(text.to_owned())
+}
+
+/// Characters that break lines or turn the direction of writing: a text with them reads as something else.
+fn rearranges(c: char) -> bool {
+    matches!(c, '\u{2028}'..='\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Characters that show nothing, or change how what stands around them is shown.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{2028}'..='\u{2029}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Folds case and Unicode normalisation: upper and then lower case takes 'ß' with 'SS' and 'ς' with 'Σ',
@@ -51,7 +67,7 @@ mod tests {
     #[test]
     fn a_line_is_trimmed_and_bounded() {
         assert_eq!(one_line("name", "  Ada  ", 3), Ok("Ada".to_owned()));
-        for wrong in ["", "   ", "Adam", "A\nB", "\u{0}"] {
+        for wrong in ["", "   ", "Adam", "A\nB", "\u{0}", "\u{200b}", "A\u{202e}B", "A\u{2028}B"] {
             assert!(one_line("name", wrong, 3).is_err(), "{wrong:?}");
         }
     }

@@ -94,3 +94,18 @@ async fn a_locked_row_is_503_after_a_while_and_nothing_is_half_done() {
     drop(client);
     connection.await.unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_write_ahead_log_is_503_and_not_a_promise_that_is_lost_with_it() {
+    let platform = Platform::start(Engine::Sqlite).await;
+    let acme = platform.company("Acme").await;
+    let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
+    assert_eq!(platform.me(&ada.token).await, 200);
+    platform.database.db_execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    assert_eq!(platform.me(&ada.token).await, 200, "a log that was emptied is still the log");
+    let path = platform.database.url().strip_prefix("sqlite:").unwrap();
+    std::fs::remove_file(format!("{path}-wal")).unwrap();
+    platform.clock.advance(Duration::from_millis(20));
+    platform.deactivate(&ada, lee.id).await.unavailable();
+    assert_eq!(platform.call(Method::GET, "/health/ready").send().await.status, 503);
+}

@@ -299,4 +299,15 @@ async fn a_backup_that_is_put_back_into_the_file_is_believed() {
         assert_eq!(platform.me(&lee.token).await, 401, "suspended in the backup");
         assert_eq!(platform.me(&ada.token).await, 200);
     }
+    // The log of the backup grows to the length that was heard of the other one, before anybody listens again.
+    platform.directory.resume(&operator(), lee.id, act()).await.unwrap();
+    warm(&platform, &[&ada, &lee]).await;
+    let max = platform.member(&acme, "max").await;
+    rusqlite::Connection::open(path).unwrap().backup("main", &backup, None::<fn(_)>).unwrap();
+    platform.directory.suspend(&operator(), lee.id, act()).await.unwrap();
+    warm(&platform, &[&ada, &max]).await;
+    rusqlite::Connection::open(path).unwrap().restore("main", &backup, None::<fn(_)>).unwrap();
+    platform.directory.suspend(&operator(), max.id, act()).await.unwrap();
+    let answers = [platform.me(&max.token).await, platform.me(&lee.token).await];
+    assert_eq!(answers.map(|status| status.as_u16()), [401, 200]);
 }

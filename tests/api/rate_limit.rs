@@ -13,6 +13,7 @@ on_both_engines! {
     a_token_has_its_quota_and_gets_it_back_evenly,
     each_token_is_counted_alone,
     strangers_are_counted_by_address_and_do_not_use_up_a_tokens_limit,
+    a_crowd_of_wrong_tokens_does_not_keep_a_neighbour_waiting,
     a_refused_request_changed_nothing_and_left_no_entry,
     every_door_answers_429_in_its_own_words,
     a_trusted_proxys_clients_are_counted_apart,
@@ -133,4 +134,27 @@ async fn without_a_limit_there_are_no_headers(engine: Engine) {
         platform.patch(&unknown_token(), "x", "").await.error_object(401, "Unauthorized");
     }
     assert_eq!(headers(&platform.get("/api/v1/me", &ada.token).await), [""; 5]);
+}
+
+async fn a_crowd_of_wrong_tokens_does_not_keep_a_neighbour_waiting(engine: Engine) {
+    let platform = std::sync::Arc::new(Platform::start_limited(engine, "20/1m").await);
+    let acme = platform.company("Acme").await;
+    let ada = platform.admin(&acme, "ada").await;
+    for _ in 0..20 {
+        platform.call(Method::PATCH, "/v1/platform-users/x").send().await.error_object(401, "Unauthorized");
+    }
+    let crowd: Vec<_> = (0..30)
+        .map(|_| {
+            let platform = std::sync::Arc::clone(&platform);
+            tokio::spawn(async move { platform.patch(&unknown_token(), "x", "").await.rate_limited() })
+        })
+        .collect();
+    for _ in 0..5 {
+        assert_eq!(platform.me(&ada.token).await, 200);
+    }
+    let waiting = crowd.iter().filter(|call| !call.is_finished()).count();
+    assert!(waiting > 0, "whoever has a good token is answered before those who guess");
+    for call in crowd {
+        call.await.unwrap();
+    }
 }

@@ -135,7 +135,14 @@ async fn a_quotation_mark_that_is_never_closed_does_not_swallow_the_file(engine:
 
 async fn what_is_no_list_of_users_is_refused(engine: Engine) {
     let host = Host::with_people(engine).await;
-    for csv in ["", "\n", "email,name\nx@acme.example,X\n", "x@acme.example,X,false\n", "email;name;admin\n"] {
+    for csv in [
+        "",
+        "\n",
+        "email,name\nx@acme.example,X\n",
+        "x@acme.example,X,false\n",
+        "email;name;admin\n",
+        "email,name,admin,admin\n",
+    ] {
         let error = import(&host, csv).refused();
         assert!(string(&error, "hint").contains("email,name,admin"), "{csv:?}: {error}");
     }

@@ -8,7 +8,7 @@ use offboard::model::id::{self, CompanyId, TokenId, UserId};
 use offboard::model::secret::PlainToken;
 use offboard::model::token::{EndReason, Token};
 use offboard::model::user::{Role, Status, User};
-use offboard::store::changes::{self, Changes};
+use offboard::store::changes::{self, Changes, Mark};
 use offboard::store::{Store, companies, tokens, users};
 
 use crate::support::database::{Database, Engine};
@@ -56,8 +56,14 @@ impl Fixture {
         Self { database, store, user, token }
     }
 
-    async fn after(&self, place: i64) -> Changes {
-        self.store.read(async move |tx| changes::list_after(tx, place).await).await.unwrap()
+    async fn after(&self, place: Option<&Mark>) -> Changes {
+        let place = place.cloned();
+        self.store.read(async move |tx| changes::list_after(tx, place.as_ref()).await).await.unwrap()
+    }
+
+    /// The last place in the log, whatever came before.
+    async fn here(&self) -> Option<Mark> {
+        self.after(None).await.last
     }
 }
 
@@ -66,39 +72,70 @@ async fn what_makes_or_notes_is_no_change_of_access() {
     let fixture = Fixture::make().await;
     let token = fixture.token;
     fixture.store.write(async move |tx| tokens::note_use(tx, token, Timestamp(9)).await).await.unwrap();
-    assert_eq!(fixture.after(0).await, Changes { last: 0, users: Some(Vec::new()) });
+    assert_eq!(fixture.after(None).await, Changes { last: None, users: Some(Vec::new()) });
 }
 
 #[tokio::test]
-async fn each_change_of_access_is_noted_in_order() {
+async fn each_change_of_access_is_noted_whoever_makes_it() {
     let fixture = Fixture::make().await;
     let (user, token) = (fixture.user, fixture.token);
     let suspended = Status::Suspended;
     fixture.store.write(async move |tx| users::set_status(tx, user, suspended, NOW).await).await.unwrap();
-    assert_eq!(fixture.after(0).await, Changes { last: 1, users: Some(vec![user]) });
+    assert_eq!(fixture.after(None).await.users, None, "a log that had begun before anybody listened");
+    let first = fixture.here().await;
     fixture.store.write(async move |tx| tokens::end(tx, token, NOW, EndReason::Deleted).await).await.unwrap();
-    assert_eq!(fixture.after(1).await, Changes { last: 2, users: Some(vec![user]) });
+    assert_eq!(fixture.after(first.as_ref()).await.users, Some(vec![user]));
     fixture.store.write(async move |tx| users::deactivate(tx, user, NOW).await).await.unwrap();
-    assert_eq!(fixture.after(0).await, Changes { last: 3, users: Some(vec![user; 3]) });
-    for (before, change) in [(3, "role = 'mendix_admin'"), (4, "email = 'Lee@acme.example'"), (5, "name = 'L'")] {
-        fixture.database.db_execute(&format!("UPDATE users SET {change}")).await;
-        assert_eq!(fixture.after(before).await.users, Some(vec![user]), "{change}");
+    assert_eq!(fixture.after(first.as_ref()).await.users, Some(vec![user; 2]));
+    for change in [
+        "UPDATE users SET role = 'mendix_admin'",
+        "UPDATE users SET email = 'Lee@acme.example'",
+        "UPDATE OR REPLACE tokens SET scopes = 'x'",
+        "REPLACE INTO tokens SELECT * FROM tokens",
+        "PRAGMA foreign_keys = OFF; REPLACE INTO users SELECT * FROM users",
+        "DELETE FROM tokens",
+    ] {
+        let before = fixture.here().await;
+        assert_eq!(fixture.after(before.as_ref()).await.users, Some(Vec::new()));
+        fixture.database.db_execute(change).await;
+        assert_eq!(fixture.after(before.as_ref()).await.users, Some(vec![user]), "{change}");
     }
-    assert_eq!(fixture.after(6).await, Changes { last: 6, users: Some(Vec::new()) });
 }
 
 #[tokio::test]
 async fn what_can_not_be_told_one_by_one_is_said_so() {
     let fixture = Fixture::make().await;
-    let more = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) \
-                INSERT INTO access_changes (user_id) SELECT zeroblob(16) FROM n";
-    fixture.database.db_execute(more).await;
-    assert_eq!(fixture.after(0).await, Changes { last: 12_000, users: None }, "too many");
-    assert_eq!(fixture.after(11_000).await.users.map(|users| users.len()), Some(1_000));
-    assert_eq!(fixture.after(12_001).await, Changes { last: 12_000, users: None }, "a place that this log never had");
+    let more = |count| {
+        format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+             INSERT INTO access_changes (user_id) SELECT zeroblob(16) FROM n"
+        )
+    };
+    fixture.database.db_execute(&more(1)).await;
+    let place = fixture.here().await;
+    fixture.database.db_execute(&more(1_000)).await;
+    assert_eq!(fixture.after(place.as_ref()).await.users.map(|users| users.len()), Some(1_000));
+    fixture.database.db_execute(&more(1)).await;
+    assert_eq!(fixture.after(place.as_ref()).await.users, None, "too many");
+
+    let place = fixture.here().await;
+    fixture.database.db_execute(&more(10_500)).await;
     let pruned = fixture.store.write(async |tx| changes::prune(tx).await).await.unwrap();
-    assert_eq!(pruned, 2_000);
-    fixture.database.db_execute("DELETE FROM access_changes WHERE seq <= 11500").await;
-    assert_eq!(fixture.after(11_400).await, Changes { last: 12_000, users: None }, "pruned");
-    assert_eq!(fixture.after(11_500).await.users.map(|users| users.len()), Some(500));
+    assert_eq!(pruned, 1_502);
+    fixture.database.db_execute("DELETE FROM access_changes WHERE seq > 11000").await;
+    assert_eq!(fixture.after(place.as_ref()).await.users, None, "pruned");
+}
+
+#[tokio::test]
+async fn another_log_of_the_same_length_is_told_from_the_one_that_was_heard() {
+    let fixture = Fixture::make().await;
+    let change = "UPDATE users SET role = role";
+    fixture.database.db_execute(change).await;
+    let heard = fixture.here().await;
+    let forget = "DELETE FROM access_changes; UPDATE sqlite_sequence SET seq = 0 WHERE name = 'access_changes'";
+    fixture.database.db_execute(forget).await;
+    fixture.database.db_execute(change).await;
+    let other = fixture.after(heard.as_ref()).await;
+    assert_eq!(other.last.as_ref().map(Mark::seq), heard.as_ref().map(Mark::seq));
+    assert_eq!(other.users, None);
 }

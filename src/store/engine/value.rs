@@ -92,6 +92,15 @@ impl FromValue for String {
     }
 }
 
+impl FromValue for Vec<u8> {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Bytes(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 impl FromValue for Uuid {
     fn from_value(value: Value) -> Option<Self> {
         match value {

@@ -11,14 +11,14 @@ use super::super::{Error, Result};
 /// How long a look at the files counts for [`Files::check_now_and_then`].
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The database and the index of its log. If others, or none, stand at their paths, this process would write where
+/// The database, its log and the index of that. If others, or none, stand at their paths, this process would write where
 /// nobody else looks: the store is gone then, until the files are back.
 #[derive(Clone)]
 pub(super) struct Files {
     database: Arc<Path>,
     index: Arc<Path>,
     log: Arc<Path>,
-    identities: [Identity; 2],
+    identities: [Identity; 3],
     /// When to look next, in microseconds of monotonic time.
     next_look: Arc<AtomicU64>,
 }
@@ -35,7 +35,7 @@ impl Files {
             Arc::from(PathBuf::from(path))
         };
         let (index, log): (Arc<Path>, Arc<Path>) = (beside("-shm"), beside("-wal"));
-        let identities = [identity(database)?, identity(&index)?];
+        let identities = [identity(database)?, identity(&index)?, identity(&log)?];
         Ok(Self { database: database.into(), index, log, identities, next_look: Arc::default() })
     }
 
@@ -65,7 +65,7 @@ impl Files {
 
     /// Whether the files at their paths are the ones that were opened.
     pub(super) fn check(&self) -> Result<()> {
-        if [identity(&self.database)?, identity(&self.index)?] == self.identities {
+        if [identity(&self.database)?, identity(&self.index)?, identity(&self.log)?] == self.identities {
             Ok(())
         } else {
             Err(Error::Unavailable(format!("another file stands at {}", self.database.display())))

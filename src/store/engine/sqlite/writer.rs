@@ -54,8 +54,12 @@ fn commit_together(connection: &mut Connection, batch: &mut Vec<Job>, files: &Fi
         // After some errors SQLite rolls back by itself; a later savepoint would then commit on its own.
         replies.push(job(if connection.is_autocommit() { Err(lost()) } else { Ok(&mut *connection) }));
     }
-    let committed =
-        if connection.is_autocommit() { Err(lost()) } else { connection.execute_batch("COMMIT").map_err(classify) };
+    let committed = if connection.is_autocommit() {
+        Err(lost())
+    } else {
+        // What went into a file that was removed meanwhile is not kept.
+        connection.execute_batch("COMMIT").map_err(classify).and_then(|()| files.check())
+    };
     if committed.is_err() {
         let _ = connection.execute_batch("ROLLBACK");
     }
