@@ -15,6 +15,7 @@ on_both_engines! {
     me_tells_whom_a_token_speaks_for,
     the_api_page_is_served_from_the_binary,
     an_answer_comes_even_when_a_next_request_has_begun,
+    browsers_are_told_to_stay_with_https_where_clients_come_by_it,
 }
 
 async fn health_tells_whether_it_runs_and_whether_it_serves(engine: Engine) {
@@ -118,4 +119,10 @@ async fn an_answer_comes_even_when_a_next_request_has_begun(engine: Engine) {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).await.unwrap();
     assert_eq!(rest.matches("live\n").count(), 2, "{rest}");
+}
+
+async fn browsers_are_told_to_stay_with_https_where_clients_come_by_it(engine: Engine) {
+    let platform = Platform::start_with(engine, |settings| settings.https = true).await;
+    let answer = platform.call(Method::GET, "/health/live").send().await;
+    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
 }

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::problem::{DIALECT, Refusals};
 use crate::http::failure::Failure;
@@ -13,14 +14,14 @@ use crate::model::actor::{Actor, Caller, Identity};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Me<'a> {
-    #[schema(example = "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10")]
-    uuid: String,
+    #[schema(value_type = String, example = "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10")]
+    uuid: Uuid,
     #[schema(example = "ada.admin@acme.example")]
     email_address: &'a str,
     #[schema(example = "Ada Admin")]
     name: &'a str,
-    #[schema(example = "c0a8f2a4-93d5-4d6e-a1f1-2b7f0b1a9c33")]
-    company_uuid: String,
+    #[schema(value_type = String, example = "c0a8f2a4-93d5-4d6e-a1f1-2b7f0b1a9c33")]
+    company_uuid: Uuid,
     /// Whether the person is a Mendix Admin.
     #[schema(example = true)]
     admin: bool,
@@ -53,10 +54,10 @@ pub(in crate::http) async fn get_me(Extension(caller): Extension<Caller>) -> Res
 impl<'a> From<&'a Identity> for Me<'a> {
     fn from(identity: &'a Identity) -> Self {
         Self {
-            uuid: identity.user.to_string(),
+            uuid: identity.user.0,
             email_address: &identity.email,
             name: &identity.name,
-            company_uuid: identity.company.to_string(),
+            company_uuid: identity.company.0,
             admin: identity.role.is_admin(),
             status: identity.status.as_str(),
             scopes: identity.scopes.names(),
