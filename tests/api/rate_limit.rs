@@ -137,10 +137,10 @@ async fn without_a_limit_there_are_no_headers(engine: Engine) {
 }
 
 async fn a_crowd_of_wrong_tokens_does_not_keep_a_neighbour_waiting(engine: Engine) {
-    let platform = std::sync::Arc::new(Platform::start_limited(engine, "20/1m").await);
+    let platform = std::sync::Arc::new(Platform::start_limited(engine, "40/1m").await);
     let acme = platform.company("Acme").await;
     let ada = platform.admin(&acme, "ada").await;
-    for _ in 0..20 {
+    for _ in 0..40 {
         platform.call(Method::PATCH, "/v1/platform-users/x").send().await.error_object(401, "Unauthorized");
     }
     let crowd: Vec<_> = (0..30)
@@ -149,9 +149,8 @@ async fn a_crowd_of_wrong_tokens_does_not_keep_a_neighbour_waiting(engine: Engin
             tokio::spawn(async move { platform.patch(&unknown_token(), "x", "").await.rate_limited() })
         })
         .collect();
-    for _ in 0..5 {
-        assert_eq!(platform.me(&ada.token).await, 200);
-    }
+    assert_eq!(platform.me(&ada.token).await, 200);
+    // Each of the crowd waits a second for its answer.
     let waiting = crowd.iter().filter(|call| !call.is_finished()).count();
     assert!(waiting > 0, "whoever has a good token is answered before those who guess");
     for call in crowd {
