@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use quick_cache::sync::Cache;
@@ -34,10 +33,11 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Whether a use at this instant should be written down; says so once for each stretch of time.
-    pub(super) fn is_worth_noting(&self, now: Timestamp, granularity: Duration) -> bool {
+    pub(super) fn is_worth_noting(&self, now: Timestamp) -> bool {
         let noted = self.noted.load(Ordering::Relaxed);
-        let due = noted == NEVER || now >= Timestamp(noted).after(granularity);
-        due && self.noted.compare_exchange(noted, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let last = (noted != NEVER).then_some(Timestamp(noted));
+        super::is_due(last, now)
+            && self.noted.compare_exchange(noted, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -83,8 +83,8 @@ impl Memory {
         }
     }
 
-    /// Hears of every commit up to this revision; gives the place in the log that
-    /// what is read from now on is at least as new as.
+    /// Hears of every commit up to this revision; gives the place in the log that what is read from now on is at least
+    /// as new as.
     pub(super) async fn listen(&self, store: &Store, revision: Revision) -> Result<Place> {
         if let Some(place) = self.heard_at(revision) {
             return Ok(place);

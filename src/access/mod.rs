@@ -77,9 +77,9 @@ impl Gate {
         let Some(revision) = self.store.revision(self.clock.monotonic())? else {
             return Ok(match self.read(digest).await? {
                 None => Err(Refusal::Unknown),
-                Some(held) => judge(&held, now).inspect(|_| {
-                    if held.last_used_at.is_none_or(|noted| now >= noted.after(USE_GRANULARITY)) {
-                        self.note_use(held.identity.token, now);
+                Some(held) => judge(&held, now).inspect(|identity| {
+                    if is_due(held.last_used_at, now) {
+                        self.note_use(identity.token, now);
                     }
                 }),
             });
@@ -93,7 +93,7 @@ impl Gate {
             },
         };
         Ok(judge(&entry.held, now).inspect(|identity| {
-            if entry.is_worth_noting(now, USE_GRANULARITY) {
+            if entry.is_worth_noting(now) {
                 self.note_use(identity.token, now);
             }
         }))
@@ -103,7 +103,7 @@ impl Gate {
         self.store.read(async move |tx| tokens::find_held(tx, digest).await).await
     }
 
-    /// Writes down which tokens were used since the last call, in one transaction.
+    /// Writes down which tokens were used since the last call.
     ///
     /// # Errors
     /// Those of the store; the uses are then lost, which costs at most a stale *last used*.
@@ -142,6 +142,11 @@ impl Gate {
             uses.entry(token).or_insert(now);
         }
     }
+}
+
+/// Whether a use at this instant is to be written down, when the last one was at that.
+fn is_due(noted: Option<Timestamp>, now: Timestamp) -> bool {
+    noted.is_none_or(|noted| now >= noted.after(USE_GRANULARITY))
 }
 
 /// Whether a token lets its owner in at this instant.

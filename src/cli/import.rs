@@ -81,9 +81,10 @@ async fn make(
     };
     let mut made = made.into_iter();
     for Row { line, email, new } in batch {
-        match (new, &mut made) {
-            (Err(reason), _) => report.fail(line, &email, &reason),
-            (Ok(_), made) => made.next().into_iter().for_each(|made| report.row(line, &email, made)),
+        if let Err(reason) = new {
+            report.fail(line, &email, &reason);
+        } else if let Some(made) = made.next() {
+            report.row(line, &email, made);
         }
     }
     Ok(())

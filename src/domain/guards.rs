@@ -24,7 +24,7 @@ impl Directory {
 }
 
 /// Whether the caller's token and role allow the action at all.
-pub(super) fn permitted(caller: &Caller, action: Action) -> Result<(), Refusal> {
+fn permitted(caller: &Caller, action: Action) -> Result<(), Refusal> {
     let Actor::User(identity) = &caller.actor else { return Ok(()) };
     if let Some(required) = scope_of(action)
         && !identity.scopes.contains(required)

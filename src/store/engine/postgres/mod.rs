@@ -161,11 +161,11 @@ pub fn check_postgres_url(url: &str) -> std::result::Result<(), String> {
 }
 
 fn warn_unless_local(config: &tokio_postgres::Config) {
-    let remote = config.get_hosts().iter().find(|host| match host {
+    let is_remote = config.get_hosts().iter().any(|host| match host {
         Host::Tcp(name) => name != "localhost" && !name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
         Host::Unix(_) => false,
     });
-    if remote.is_some() {
+    if is_remote {
         tracing::warn!("the connection to PostgreSQL is not encrypted; add sslmode=require to the database's URL");
     }
 }

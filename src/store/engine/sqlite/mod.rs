@@ -39,7 +39,7 @@ impl Sqlite {
     /// Opens the file, makes and migrates it where needed.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
         let path = create_private(&path)?;
-        let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut connection = connect(&path)?;
         use_write_ahead_log(&connection)?;
         migrate::sqlite(&mut connection)?;
         let files = Files::identify(&path)?;
@@ -102,7 +102,7 @@ impl Sqlite {
     }
 
     fn connect_reader(&self) -> Result<Connection> {
-        let connection = connect(self.files.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = connect(self.files.database())?;
         connection.pragma_update(None, "query_only", true).map_err(classify)?;
         Ok(connection)
     }
@@ -119,8 +119,9 @@ impl Drop for Sqlite {
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+fn connect(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
         .map_err(|error| Error::Unavailable(format!("{}: {error}", path.display())))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;
     connection.set_prepared_statement_cache_capacity(128);
