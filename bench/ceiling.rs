@@ -10,7 +10,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use clap::Parser;
 use offboard::access::Gate;
-use offboard::domain::Directory;
+use offboard::domain::{Directory, Policy};
 use offboard::http::server::{self, Limits};
 use offboard::http::{self, App, Settings};
 use offboard::model::clock::SystemClock;
@@ -84,16 +84,16 @@ async fn app() -> Result<App, Box<dyn Error>> {
     std::fs::remove_dir_all(&folder)?;
     let store = Arc::new(store?);
     let (clock, entropy) = (Arc::new(SystemClock::start()), Arc::new(SystemEntropy));
-    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone()));
-    let directory = Directory::new(store, clock.clone(), entropy.clone());
+    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), Policy::default().sessions));
+    let directory = Directory::new(store, clock.clone(), entropy.clone(), Policy::default());
     let settings = Settings {
         rate_limit: None,
         trusted_proxies: Vec::new(),
         body_limit: 256 * 1024,
         body_timeout: Duration::from_secs(10),
-        https: false,
+        public_url: "http://localhost".to_owned(),
     };
-    Ok(App::new(directory, gate, clock, entropy, settings))
+    Ok(App::new(directory, gate, clock, entropy, None, settings))
 }
 
 /// The defaults of `offboard serve`.

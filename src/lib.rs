@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! cli → http → domain → access → store → model
+//!        └──→ outbound (mail)
 //! ```
 //!
 //! `ARCHITECTURE.md` is the map.
@@ -13,4 +14,5 @@ pub mod cli;
 pub mod domain;
 pub mod http;
 pub mod model;
+pub mod outbound;
 pub mod store;

@@ -7,13 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 6] = [
+const ROOMS: [(&str, &[&str]); 7] = [
     ("model", &[]),
     ("store", &["model"]),
     ("access", &["store", "model"]),
     ("domain", &["access", "store", "model"]),
-    ("http", &["domain", "access", "model"]),
-    ("cli", &["http", "domain", "access", "store", "model"]),
+    ("outbound", &["model"]),
+    ("http", &["domain", "access", "outbound", "model"]),
+    ("cli", &["http", "outbound", "domain", "access", "store", "model"]),
 ];
 
 /// Uses across the line that are meant: where, of what, and why.

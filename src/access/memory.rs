@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::model::clock::Timestamp;
 use crate::model::id::UserId;
-use crate::model::secret::TokenDigest;
+use crate::model::secret::SecretDigest;
 use crate::store::changes::{self, Changes, Mark};
 use crate::store::tokens::Held;
 use crate::store::{Result, Revision, Store};
@@ -60,7 +60,7 @@ struct Heard {
 }
 
 pub(super) struct Memory {
-    entries: Cache<TokenDigest, Arc<Entry>>,
+    entries: Cache<SecretDigest, Arc<Entry>>,
     heard: ArcSwapOption<Heard>,
     listening: Mutex<()>,
     changed: RwLock<Changed>,
@@ -103,7 +103,7 @@ impl Memory {
     }
 
     /// The entry of a token, if it still counts after what was heard.
-    pub(super) fn get(&self, digest: &TokenDigest) -> Option<Arc<Entry>> {
+    pub(super) fn get(&self, digest: &SecretDigest) -> Option<Arc<Entry>> {
         let entry = self.entries.get(digest)?;
         let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
         let changed_at = changed.users.get(&entry.held.identity.user).copied().unwrap_or(0);
@@ -113,7 +113,7 @@ impl Memory {
     }
 
     /// Keeps what was read when the log had been heard up to this place.
-    pub(super) fn insert(&self, digest: TokenDigest, held: Held, read_at: Place) -> Arc<Entry> {
+    pub(super) fn insert(&self, digest: SecretDigest, held: Held, read_at: Place) -> Arc<Entry> {
         let noted = AtomicI64::new(held.last_used_at.map_or(NEVER, |at| at.0));
         let entry = Arc::new(Entry { held, read_at, noted });
         self.entries.insert(digest, Arc::clone(&entry));

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::operator::Operator;
 use super::output::{Failure, Format};
-use crate::domain::trail::TrailEntry;
+use crate::domain::trail::{Direction, Filter, TrailEntry};
+use crate::model::audit::{ActorRecord, Proof};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -45,7 +46,8 @@ impl AuditCommand {
         };
         let mut after = 0;
         loop {
-            let entries = operator.directory.list_trail(company, after, PAGE).await?;
+            let filter = Filter { company, ..Filter::default() };
+            let entries = operator.directory.list_trail(filter, Direction::Forward(after), PAGE).await?;
             for entry in &entries {
                 writeln!(out, "{}", document(entry))?;
             }
@@ -60,10 +62,18 @@ impl AuditCommand {
 
 fn document(entry: &TrailEntry) -> Value {
     let actor = match entry.actor {
-        Some(user) => {
-            json!({"kind": "user", "uuid": user.to_string(), "tokenUuid": entry.token.map(|id| id.to_string())})
+        ActorRecord::User(user, Proof::Token(token)) => {
+            json!({"kind": "user", "uuid": user.to_string(), "tokenUuid": token.to_string()})
         }
-        None => json!({"kind": "operator"}),
+        ActorRecord::User(user, Proof::Session(session)) => {
+            json!({"kind": "user", "uuid": user.to_string(), "sessionUuid": session.to_string()})
+        }
+        ActorRecord::User(user, Proof::Link(link)) => {
+            json!({"kind": "user", "uuid": user.to_string(), "linkUuid": link.to_string()})
+        }
+        ActorRecord::Operator(None) => json!({"kind": "operator"}),
+        ActorRecord::Operator(Some(session)) => json!({"kind": "operator", "sessionUuid": session.to_string()}),
+        ActorRecord::Stranger => json!({"kind": "stranger"}),
     };
     let subject = entry.subject.map(|uuid| json!({"kind": entry.subject_kind, "uuid": uuid.to_string()}));
     let detail = entry.detail.as_deref().and_then(|detail| serde_json::from_str::<Value>(detail).ok());
@@ -77,6 +87,7 @@ fn document(entry: &TrailEntry) -> Value {
         "clientAddress": entry.address,
         "action": entry.action,
         "subject": subject,
+        "personUuid": entry.person.map(|id| id.to_string()),
         "outcome": if entry.refusal.is_some() { "refused" } else { "done" },
         "refusal": entry.refusal,
         "reason": entry.reason,

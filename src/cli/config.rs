@@ -7,10 +7,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::domain::Policy;
 use crate::http::server::Limits;
 use crate::model::Invalid;
 use crate::model::clock::parse_duration;
 use crate::model::quota::Quota;
+use crate::model::session;
+use crate::outbound::mail::Mailer;
 use crate::store::{Location, PostgresOptions, check_postgres_url};
 
 /// A configuration key: in the file under its name, in the environment as `OFFBOARD_` and its name in capitals.
@@ -45,6 +48,16 @@ pub const KEYS: &[Key] = &[
         "600/1m",
         "Requests per token, and per address without one: `N/period`, or `off` for no limits and no slow-downs",
     ),
+    key("session_idle", "30m", "How long a session lives unused (1m to 30d)"),
+    key("session_lifetime", "12h", "How long a session lives, however much it is used (1m to 365d)"),
+    key("invitation_lifetime", "7d", "How long the link works with which a new user sets a password (1m to 365d)"),
+    key("reset_lifetime", "1h", "How long the link works that replaces a forgotten password (1m to 30d)"),
+    key(
+        "smtp_url",
+        "",
+        "The mail server that links are sent by: `smtps://USER:PASSWORD@HOST`, `smtp://USER:PASSWORD@HOST?tls=required`, or `smtp://HOST:PORT`",
+    ),
+    key("smtp_from", "", "The sender of mail, such as `Offboard <offboard@example.com>`; goes with `smtp_url`"),
     key(
         "trusted_proxies",
         "",
@@ -187,6 +200,8 @@ impl Resolved {
     pub fn check(&self) -> Result<(), Invalid> {
         self.location()?;
         self.logging()?;
+        self.policy()?;
+        self.mailer()?;
         self.server().map(|_| ())
     }
 
@@ -197,6 +212,53 @@ impl Resolved {
     pub fn location(&self) -> Result<Location, Invalid> {
         let connections = self.read("database_connections", |text| number(text, 1, 1000))?;
         self.read("database", |text| location(text, PostgresOptions { connections }))
+    }
+
+    /// What the deployment decides about credentials.
+    ///
+    /// # Errors
+    /// Names the first key whose value can't be used.
+    pub fn policy(&self) -> Result<Policy, Invalid> {
+        const MINUTE: Duration = Duration::from_mins(1);
+        const DAY: Duration = Duration::from_hours(24);
+        let between = |name, most: u32| self.read(name, |text| duration_between(text, MINUTE, DAY * most));
+        let defaults = Policy::default();
+        Ok(Policy {
+            sessions: session::Limits {
+                idle: between("session_idle", 30)?,
+                lifetime: between("session_lifetime", 365)?,
+            },
+            invitation: between("invitation_lifetime", 365)?,
+            reset: between("reset_lifetime", 30)?,
+            slow_down: self.get("rate_limit") != "off",
+            ..defaults
+        })
+    }
+
+    /// How the outside reaches the server, without a slash at the end.
+    ///
+    /// # Errors
+    /// When the URL, or the address to listen on, is of no known form.
+    pub fn public_url(&self) -> Result<String, Invalid> {
+        Ok(match self.optional("public_url", public_url)? {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => {
+                let scheme = if self.get("tls_certificate").is_empty() { "http" } else { "https" };
+                format!("{scheme}://{}", self.read("listen", host_and_port)?)
+            }
+        })
+    }
+
+    /// Who sends mail, if anybody does.
+    ///
+    /// # Errors
+    /// When the URL or the sender is of no known form, or one of them is missing.
+    pub fn mailer(&self) -> Result<Option<Mailer>, Invalid> {
+        match (self.get("smtp_url"), self.get("smtp_from")) {
+            ("", "") => Ok(None),
+            ("", _) | (_, "") => Err(Invalid::new("smtp_url and smtp_from go together: set both, or neither")),
+            (_, from) => self.read("smtp_url", |url| Mailer::new(url, from)).map(Some),
+        }
     }
 
     /// How to log: the most detailed level, and whether as JSON; `None` decides by the terminal.
@@ -272,6 +334,13 @@ pub struct Server {
     pub limits: Limits,
 }
 
+fn duration_between(text: &str, least: Duration, most: Duration) -> Result<Duration, Invalid> {
+    let found = parse_duration(text)?;
+    let days = most.as_secs() / 86_400;
+    let wrong = || Invalid::new(format!("write a length of time from {}s to {days}d", least.as_secs()));
+    (least..=most).contains(&found).then_some(found).ok_or_else(wrong)
+}
+
 fn number(text: &str, least: usize, most: usize) -> Result<usize, Invalid> {
     let found = text.parse().ok().filter(|number| (least..=most).contains(number));
     found.ok_or_else(|| Invalid::new(format!("write a whole number from {least} to {most}")))
@@ -309,9 +378,9 @@ fn networks(text: &str) -> Result<Vec<IpNet>, Invalid> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(network).collect()
 }
 
-/// Hides the password in a database's URL.
+/// Hides the password in the URL of a database or mail server.
 fn mask(key: &Key, value: &str) -> String {
-    if key.name != "database" || value.starts_with("sqlite:") {
+    if !matches!(key.name, "database" | "smtp_url") || value.is_empty() || value.starts_with("sqlite:") {
         return value.to_owned();
     }
     let masked = Url::parse(value).ok().and_then(|mut url| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::operator::Operator;
 use super::output::Failure;
+use crate::domain::Policy;
 use crate::domain::users::NewUser;
 use crate::model::company::Domain;
 use crate::model::entropy::SystemEntropy;
@@ -38,9 +39,9 @@ impl Drop for Folder {
 }
 
 /// Fills the database and prints the walk of the User Deactivation API as lines to paste.
-pub(super) async fn fill(folder: &Folder, store: Arc<Store>, url: &str) -> Result<(), Failure> {
-    let operator = Operator::over(store);
-    let Operator { directory, caller } = &operator;
+pub(super) async fn fill(folder: &Folder, store: Arc<Store>, policy: Policy, url: &str) -> Result<(), Failure> {
+    let operator = Operator::over(store, policy, url.to_owned());
+    let Operator { directory, caller, .. } = &operator;
     let company = directory.create_company(caller, "Acme", vec![Domain::parse("acme.example")?]).await?;
     let mut users = Vec::new();
     for (email, name, role) in [

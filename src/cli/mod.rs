@@ -1,6 +1,7 @@
 //! The command line: one binary, every command a thin door to the domain.
 
 mod audit;
+mod break_glass;
 mod company;
 pub mod config;
 mod demo;
@@ -76,6 +77,8 @@ enum Command {
     /// The audit trail
     #[command(subcommand, arg_required_else_help = true)]
     Audit(audit::AuditCommand),
+    /// Make a link to an admin session for a company, when its own admins can't act
+    BreakGlass(break_glass::BreakGlass),
     /// Print the OpenAPI document that the server serves
     Openapi,
     /// Print the effective configuration, secrets masked, each value with where it came from
@@ -159,6 +162,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Company(command) => command.run(&cli.global.operator().await?, format).await,
         Command::User(command) => command.run(&cli.global.operator().await?, format).await,
         Command::Token(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::BreakGlass(command) => command.run(&cli.global.operator().await?, format).await,
         Command::Audit(command) => command.run(&cli.global.operator().await?, format).await,
     }
 }
@@ -176,7 +180,7 @@ impl Global {
     async fn operator(&self) -> Result<Operator, Failure> {
         let resolved = self.resolve(&[])?;
         logging::start(tracing::Level::WARN, resolved.logging()?.1);
-        Operator::open(resolved.location()?).await
+        Operator::open(&resolved).await
     }
 }
 

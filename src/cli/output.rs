@@ -141,6 +141,7 @@ impl From<domain::Error> for Failure {
             domain::Error::NotFound(Unknown::Token(_)) => {
                 Some("offboard token list --user EMAIL shows a user's tokens")
             }
+            domain::Error::NotFound(Unknown::Session(_)) => None,
             domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
             domain::Error::Invalid(_) | domain::Error::Exists(_) | domain::Error::Internal(_) => None,
         };
@@ -163,6 +164,13 @@ fn hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::MissingScope { .. }
         | Refusal::NotAdmin
         | Refusal::Oneself
+        | Refusal::ScopeNotYours(_)
+        | Refusal::SessionNeeded
+        | Refusal::NotOwner
+        | Refusal::NoCompany
+        | Refusal::WrongCredentials
+        | Refusal::TooManyAttempts
+        | Refusal::DeadLink
         | Refusal::CallerEnded => None,
     }
 }

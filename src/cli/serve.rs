@@ -12,12 +12,13 @@ use super::config::{Resolved, Server};
 use super::output::{Failure, Format};
 use super::{demo, logging};
 use crate::access::Gate;
-use crate::domain::Directory;
+use crate::domain::{Directory, Policy};
 use crate::http::server;
 use crate::http::tls::Certificate;
 use crate::http::{self, App, Settings};
 use crate::model::clock::SystemClock;
 use crate::model::entropy::SystemEntropy;
+use crate::outbound::mail::Mailer;
 use crate::store::{Location, Store};
 
 /// How often the uses of tokens are written down.
@@ -62,16 +63,18 @@ impl Serve {
         logging::start(level, json);
         // Before there is anything to leave behind.
         let signals = Signals::listen()?;
+        let credentials = (resolved.policy()?, resolved.mailer()?);
         if !self.demo {
-            return run(&config, resolved.location()?, None, signals).await;
+            return run(&config, credentials, resolved.location()?, None, signals).await;
         }
         let folder = demo::Folder::make()?;
-        run(&config, Location::Sqlite(folder.database()), Some(&folder), signals).await
+        run(&config, credentials, Location::Sqlite(folder.database()), Some(&folder), signals).await
     }
 }
 
 async fn run(
     config: &Server,
+    (policy, mailer): (Policy, Option<Mailer>),
     location: Location,
     demo: Option<&demo::Folder>,
     signals: Signals,
@@ -93,7 +96,7 @@ async fn run(
     let own_url = format!("{scheme}://{}", listener.local_addr()?);
     let public_url =
         config.public_url.as_ref().map_or(own_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
-    let app = wire(config, Arc::clone(&store), public_url.starts_with("https:"));
+    let app = wire(config, policy, mailer, Arc::clone(&store), public_url.clone());
 
     let stopped = CancellationToken::new();
     let serving =
@@ -102,7 +105,7 @@ async fn run(
     let chores = tokio::spawn(chores(Arc::clone(&app.1), certificate, hangup));
     tracing::info!(url = own_url, "listening");
     if let Some(folder) = demo {
-        demo::fill(folder, store, &public_url).await?;
+        demo::fill(folder, store, policy, &public_url).await?;
     }
 
     stop.next().await;
@@ -128,19 +131,25 @@ async fn run(
     Ok(())
 }
 
-fn wire(config: &Server, store: Arc<Store>, https: bool) -> (App, Arc<Gate>) {
+fn wire(
+    config: &Server,
+    policy: Policy,
+    mailer: Option<Mailer>,
+    store: Arc<Store>,
+    public_url: String,
+) -> (App, Arc<Gate>) {
     let clock = Arc::new(SystemClock::start());
     let entropy = Arc::new(SystemEntropy);
-    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone()));
-    let directory = Directory::new(store, clock.clone(), entropy.clone());
+    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), policy.sessions));
+    let directory = Directory::new(store, clock.clone(), entropy.clone(), policy);
     let settings = Settings {
         rate_limit: config.rate_limit,
         trusted_proxies: config.trusted_proxies.clone(),
         body_limit: config.body_limit,
         body_timeout: config.body_timeout,
-        https,
+        public_url,
     };
-    (App::new(directory, Arc::clone(&gate), clock, entropy, settings), gate)
+    (App::new(directory, Arc::clone(&gate), clock, entropy, mailer, settings), gate)
 }
 
 /// What is done beside requests, until the server stops.

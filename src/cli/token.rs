@@ -49,7 +49,7 @@ pub(super) enum TokenCommand {
 
 impl TokenCommand {
     pub(super) async fn run(self, operator: &Operator, format: Format) -> Result<(), Failure> {
-        let Operator { directory, caller } = operator;
+        let Operator { directory, caller, .. } = operator;
         match self {
             Self::Create { user, name, scopes, expires } => {
                 let scopes = scopes.iter().map(|scope| Scope::parse(scope)).collect::<Result<Scopes, _>>()?;

@@ -10,11 +10,14 @@ use serde_json::{Value, json};
 use super::import;
 use super::operator::Operator;
 use super::output::{Failure, Format, Listing};
+use crate::domain::passwords::Password;
 use crate::domain::transitions::{Request, Transition};
 use crate::domain::users::NewUser;
+use crate::http;
 use crate::model::audit::Note;
 use crate::model::text::{NAME_LENGTH, REASON_LENGTH, one_line};
 use crate::model::user::{Role, User};
+use crate::outbound::mail::Message;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
@@ -61,7 +64,15 @@ pub(super) enum UserCommand {
         #[arg(long, required = true)]
         stdin: bool,
     },
-    /// Stop a user for a while: credentials sleep until resume
+    /// Make a link with which a user sets a password and signs in; it works once, and earlier links stop working
+    #[command(after_help = "Example:\n  offboard user invite ada@acme.example\n\n\
+        The link begins with public_url, which must be how people reach the server. Where smtp_url is set, the link is\n\
+        sent to the user as well.")]
+    Invite {
+        /// E-mail address or UUID
+        user: String,
+    },
+    /// Stop a user for a while: sessions end, and the other credentials sleep until resume
     Suspend(Act),
     /// Let a suspended user back in
     Resume(Act),
@@ -94,7 +105,7 @@ const PAGE: u32 = 1000;
 
 impl UserCommand {
     pub(super) async fn run(self, operator: &Operator, format: Format) -> Result<(), Failure> {
-        let Operator { directory, caller } = operator;
+        let Operator { directory, caller, .. } = operator;
         match self {
             Self::Create { email, company, name, admin } => {
                 let company = directory.find_company(&company).await?;
@@ -113,10 +124,11 @@ impl UserCommand {
             }
             Self::SetPassword { user, stdin: _ } => {
                 let user = directory.find_user(&user).await?;
-                directory.set_password(caller, user.id, &read_password()?).await?;
+                directory.set_password(caller, user.id, read_password()?).await?;
                 let document = json!({"uuid": user.id.to_string()});
                 format.print(&document, || format!("Set the password of {}", user.email))
             }
+            Self::Invite { user } => invite(operator, &user, format).await,
             Self::Suspend(act) => {
                 let (user, request) = act.read(operator).await?;
                 act.tell(&directory.suspend(caller, user.id, request).await?, format)
@@ -137,6 +149,25 @@ impl UserCommand {
     }
 }
 
+async fn invite(operator: &Operator, user: &str, format: Format) -> Result<(), Failure> {
+    let user = operator.directory.find_user(user).await?;
+    let (link, secret) = operator.directory.make_link(&operator.caller, user.id).await?;
+    let url = operator.link(http::console::SET_PASSWORD, &secret);
+    if let Some(mailer) = &operator.mailer {
+        let company = operator.directory.company(user.company).await?;
+        match mailer.send(&Message::link(&user, &company, &link, &url)).await {
+            Ok(()) => eprintln!("Sent the link to {}", user.email),
+            Err(error) => eprintln!("The link could not be sent to {}: {error}. Hand it over yourself.", user.email),
+        }
+    }
+    let document = json!({"uuid": user.id.to_string(), "link": url, "expiresAt": link.expires_at});
+    // The link alone on standard output, so that a script can take it; the rest is for people.
+    if format == Format::Text {
+        eprintln!("With this link, {} sets a password. It works once, until {}:", user.email, link.expires_at);
+    }
+    format.print(&document, || url.clone())
+}
+
 impl Act {
     async fn read(&self, operator: &Operator) -> Result<(User, Request), Failure> {
         let reason = self.reason.as_deref().map(|text| one_line("reason", text, REASON_LENGTH)).transpose()?;
@@ -155,17 +186,18 @@ impl Act {
             "from": transition.user.status.as_str(),
             "to": transition.to.as_str(),
             "at": transition.at.to_string(),
-            // Nobody can sign in yet, so there are no sessions.
-            "sessionsEnded": 0,
+            "sessionsEnded": transition.sessions_ended,
             "tokensRevoked": transition.tokens_revoked,
             "dryRun": self.dry_run,
         });
         format.print(&document, || {
             let (email, to) = (&user.email, transition.to.as_str());
+            let ended =
+                format!("sessions ended: {}, tokens revoked: {}", transition.sessions_ended, transition.tokens_revoked);
             match (transition.changed(), self.dry_run) {
                 (false, _) => format!("{email} is {to} since {}; nothing to do", transition.at),
-                (true, true) => format!("{email} would be {to}, tokens revoked: {}", transition.tokens_revoked),
-                (true, false) => format!("{email} is {to}, tokens revoked: {}", transition.tokens_revoked),
+                (true, true) => format!("{email} would be {to}, {ended}"),
+                (true, false) => format!("{email} is {to}, {ended}"),
             }
         })
     }
@@ -224,7 +256,7 @@ async fn list(operator: &Operator, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_password() -> Result<String, Failure> {
+fn read_password() -> Result<Password, Failure> {
     const LONGEST: u64 = 4096;
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -233,5 +265,5 @@ fn read_password() -> Result<String, Failure> {
     let mut text = String::new();
     stdin.lock().take(LONGEST).read_to_string(&mut text)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+    Ok(Password::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }

@@ -6,7 +6,7 @@ use super::{Directory, Error, Refusal};
 use crate::model::actor::{Actor, Caller, Origin};
 use crate::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Subject};
 use crate::model::clock::{Clock, Timestamp};
-use crate::model::id::{self, CompanyId, EntryId};
+use crate::model::id::{self, CompanyId, EntryId, UserId};
 use crate::store::{self, Tx};
 
 /// An entry that lacks only what the transaction will tell, the instant among it: what waited for a lock happened when
@@ -19,10 +19,21 @@ pub(super) struct Draft {
     origin: Origin,
     action: Action,
     subject: Option<Subject>,
+    person: Option<UserId>,
     note: Note,
 }
 
 impl Draft {
+    /// The same entry, which concerns this person: the owner of what is changed.
+    pub(super) fn concerning(&self, person: UserId) -> Self {
+        Self { person: Some(person), ..self.clone() }
+    }
+
+    /// The same entry, by another actor: one that the transaction has proven.
+    pub(super) fn by(&self, actor: ActorRecord) -> Self {
+        Self { actor, ..self.clone() }
+    }
+
     /// What the time is now.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -46,7 +57,18 @@ impl Draft {
         company: Option<CompanyId>,
         refusal: &Refusal,
     ) -> store::Result<()> {
-        self.write(tx, self.now(), company, Outcome::Refused(refusal.as_str()), None).await
+        self.refused_for(tx, company, refusal.as_str(), None).await
+    }
+
+    /// As [`Draft::refused`], for a reason that the caller is not told.
+    pub(super) async fn refused_for(
+        &self,
+        tx: &mut Tx<'_>,
+        company: Option<CompanyId>,
+        reason: &'static str,
+        detail: Option<serde_json::Value>,
+    ) -> store::Result<()> {
+        self.write(tx, self.now(), company, Outcome::Refused(reason), detail).await
     }
 
     async fn write(
@@ -65,6 +87,7 @@ impl Draft {
             origin: self.origin.clone(),
             action: self.action,
             subject: self.subject,
+            person: self.person,
             outcome,
             note: self.note.clone(),
             detail: detail.map(|detail| detail.to_string()),
@@ -76,14 +99,30 @@ impl Draft {
 impl Directory {
     /// Begins the entry of an operation.
     pub(super) fn draft(&self, caller: &Caller, action: Action, subject: Option<Subject>, note: Note) -> Draft {
+        Draft { note, ..self.draft_by(ActorRecord::from(caller), &caller.origin, action, subject) }
+    }
+
+    /// Begins the entry of somebody who is no caller: who signs in, or follows a link.
+    pub(super) fn draft_by(
+        &self,
+        actor: ActorRecord,
+        origin: &Origin,
+        action: Action,
+        subject: Option<Subject>,
+    ) -> Draft {
+        let person = match subject {
+            Some(Subject::User(user)) => Some(user),
+            Some(Subject::Company(_) | Subject::Token(_) | Subject::Session(_) | Subject::Link(_)) | None => None,
+        };
         Draft {
             id: EntryId(id::ordered(self.clock.now(), &*self.entropy)),
             clock: Arc::clone(&self.clock),
-            actor: ActorRecord::from(caller),
-            origin: caller.origin.clone(),
+            actor,
+            origin: origin.clone(),
             action,
             subject,
-            note,
+            person,
+            note: Note::default(),
         }
     }
 
@@ -105,10 +144,12 @@ impl Directory {
     }
 }
 
-/// In whose trail a caller's refused attempts stand.
+/// The one company that a caller reaches, in whose trail his refused attempts stand; `None` for the operator, who reaches
+/// all.
 pub(super) fn company_of(caller: &Caller) -> Option<CompanyId> {
     match &caller.actor {
         Actor::User(identity) => Some(identity.company),
+        Actor::BreakGlass(glass) => Some(glass.company),
         Actor::Operator => None,
     }
 }

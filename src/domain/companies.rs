@@ -1,12 +1,13 @@
 //! Companies: made by the operator, found by name or identifier.
 
-use super::{Directory, Error, Unknown};
+use super::{Directory, Error, Unknown, guards};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
+use crate::model::clock::Timestamp;
 use crate::model::company::{Company, Domain};
 use crate::model::id::{self, CompanyId};
 use crate::model::{Invalid, text};
-use crate::store::{self, companies};
+use crate::store::{self, Tx, companies, tokens};
 
 /// The most domains that a company may be made with.
 const DOMAINS: usize = 1000;
@@ -17,18 +18,15 @@ impl Directory {
     /// # Errors
     /// [`Error::Exists`] when the name, in whatever case, or a domain belongs to another company.
     pub async fn create_company(&self, caller: &Caller, name: &str, domains: Vec<Domain>) -> Result<Company, Error> {
-        let name = text::one_line("company's name", name, text::NAME_LENGTH)?;
-        if CompanyId::parse(&name.to_lowercase()).is_ok() {
-            return Err(Invalid::new("a company's name must not look like a UUID").into());
-        }
+        let name = company_name(name)?;
         if domains.len() > DOMAINS {
             return Err(Invalid::new(format!("a company owns at most {DOMAINS} domains")).into());
         }
         let mut domains = domains;
         domains.sort();
         domains.dedup();
-        let company =
-            Company { id: CompanyId(id::random(&*self.entropy)), name, domains, created_at: self.clock.now() };
+        let id = CompanyId(id::random(&*self.entropy));
+        let company = Company { id, name, domains, created_at: self.clock.now(), token_days: None };
         let subject = Some(Subject::Company(company.id));
         self.require(caller, Action::CreateCompany, subject).await?;
         let draft = self.draft(caller, Action::CreateCompany, subject, Note::default());
@@ -79,4 +77,147 @@ impl Directory {
             .await?;
         found.ok_or_else(|| Error::NotFound(Unknown::Company(reference.to_owned())))
     }
+
+    /// Changes a company's name, domains, or the longest life of its users' tokens: those that would live longer, or
+    /// for ever, end that many days from now. What is so already is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when another company has the name, in whatever case, or the domain; [`Error::Invalid`] for a
+    /// thousand and first domain. Refused for who is no admin of the company.
+    pub async fn change_company(&self, caller: &Caller, company: CompanyId, change: Change) -> Result<(), Error> {
+        let (subject, action) = (Some(Subject::Company(company)), change.action());
+        self.require(caller, action, subject).await?;
+        guards::reaches(caller, company)?;
+        let draft = self.draft(caller, action, subject, Note::default());
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        self.store
+            .write(async move |tx| {
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, draft.now(), limits).await? {
+                    draft.refused(tx, Some(company), &refusal).await?;
+                    return Ok(Err(Error::from(refusal)));
+                }
+                companies::lock(tx, company).await?;
+                let Some(found) = companies::find(tx, company).await? else {
+                    return Ok(Err(Error::NotFound(Unknown::Company(company.to_string()))));
+                };
+                let now = draft.now();
+                match apply(tx, &found, &change, now).await? {
+                    Ok(None) => Ok(Ok(())),
+                    Ok(detail) => {
+                        draft.done(tx, now, Some(company), detail).await?;
+                        Ok(Ok(()))
+                    }
+                    Err(error) => Ok(Err(error)),
+                }
+            })
+            .await
+            .unwrap_or_else(|error| match error {
+                store::Error::Taken(_) => Err(Error::Exists("a company with this name or domain".to_owned())),
+                error => Err(error.into()),
+            })
+    }
+}
+
+/// What is to change about a company.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Its name.
+    Name(String),
+    /// It gets a domain.
+    AddDomain(Domain),
+    /// It gives a domain up; users with such addresses stay.
+    RemoveDomain(Domain),
+    /// The longest that tokens may live, in days; `None` is for ever.
+    TokenDays(Option<u32>),
+}
+
+impl Change {
+    /// Takes a name that somebody wrote.
+    ///
+    /// # Errors
+    /// When it is empty, too long, of several lines, or looks like a UUID.
+    pub fn name(text: &str) -> Result<Self, Error> {
+        company_name(text).map(Self::Name)
+    }
+
+    /// Takes a number of days.
+    ///
+    /// # Errors
+    /// When it is not 1 to 36500.
+    pub fn token_days(days: Option<u32>) -> Result<Self, Error> {
+        match days {
+            Some(days) if !(1..=36_500).contains(&days) => {
+                Err(Invalid::new("write a number of days from 1 to 36500, or nothing for no maximum").into())
+            }
+            days => Ok(Self::TokenDays(days)),
+        }
+    }
+
+    fn action(&self) -> Action {
+        match self {
+            Self::Name(_) => Action::RenameCompany,
+            Self::AddDomain(_) => Action::AddDomain,
+            Self::RemoveDomain(_) => Action::RemoveDomain,
+            Self::TokenDays(_) => Action::SetPolicy,
+        }
+    }
+}
+
+/// Gives what to say of it in the audit trail, or nothing when it was so already.
+async fn apply(
+    tx: &mut Tx<'_>,
+    found: &Company,
+    change: &Change,
+    now: Timestamp,
+) -> store::Result<Result<Option<serde_json::Value>, Error>> {
+    let done = |detail| Ok(Ok(Some(detail)));
+    match change {
+        Change::Name(name) if *name == found.name => Ok(Ok(None)),
+        Change::Name(name) => {
+            if companies::find_by_name(tx, name).await?.is_some_and(|other| other.id != found.id) {
+                return Ok(Err(Error::Exists(format!("a company named '{name}'"))));
+            }
+            companies::rename(tx, found.id, name).await?;
+            done(serde_json::json!({"from": found.name, "to": name}))
+        }
+        Change::AddDomain(domain) => {
+            match companies::find_owner_of_domain(tx, domain).await? {
+                Some(owner) if owner == found.id => return Ok(Ok(None)),
+                Some(_) => {
+                    return Ok(Err(Error::Exists(format!("a company with the domain '{}'", domain.as_str()))));
+                }
+                None if found.domains.len() >= DOMAINS => {
+                    return Ok(Err(Invalid::new(format!("a company owns at most {DOMAINS} domains")).into()));
+                }
+                None => companies::add_domain(tx, found.id, domain).await?,
+            }
+            done(serde_json::json!({"domain": domain.as_str()}))
+        }
+        Change::RemoveDomain(domain) => {
+            let had = companies::remove_domain(tx, found.id, domain).await?;
+            Ok(Ok(had.then(|| serde_json::json!({"domain": domain.as_str()}))))
+        }
+        Change::TokenDays(days) if *days == found.token_days => Ok(Ok(None)),
+        Change::TokenDays(days) => {
+            companies::set_token_days(tx, found.id, *days).await?;
+            let shortened = match days {
+                Some(days) => tokens::shorten_all_of(tx, found.id, now.after(days_long(*days))).await?,
+                None => 0,
+            };
+            done(serde_json::json!({"from": found.token_days, "to": days, "tokensShortened": shortened}))
+        }
+    }
+}
+
+/// So many days of 24 hours.
+pub(super) fn days_long(days: u32) -> std::time::Duration {
+    std::time::Duration::from_hours(24) * days
+}
+
+fn company_name(name: &str) -> Result<String, Error> {
+    let name = text::one_line("company's name", name, text::NAME_LENGTH)?;
+    if CompanyId::parse(&name.to_lowercase()).is_ok() {
+        return Err(Invalid::new("a company's name must not look like a UUID").into());
+    }
+    Ok(name)
 }

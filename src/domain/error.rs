@@ -1,7 +1,7 @@
 //! What can go wrong, in the words of the domain.
 
 use crate::model::Invalid;
-use crate::model::id::TokenId;
+use crate::model::id::{SessionId, TokenId};
 use crate::model::scope::{Scope, Scopes};
 use crate::model::user::Status;
 use crate::store;
@@ -56,9 +56,12 @@ pub enum Unknown {
     /// A token, by this UUID.
     #[error("token '{0}'")]
     Token(TokenId),
+    /// A session, by this UUID.
+    #[error("session '{0}'")]
+    Session(SessionId),
 }
 
-/// Why a known caller was refused.
+/// Why a caller was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The token lacks a scope.
@@ -84,6 +87,27 @@ pub enum Refusal {
     /// The user's status does not allow it.
     #[error("the user is {}", .0.as_str())]
     WrongStatus(Status),
+    /// Only who has the role for it may have a token with this scope.
+    #[error("the scope {} is for Mendix Admins", .0.as_str())]
+    ScopeNotYours(Scope),
+    /// A personal access token may not do this, whatever its scopes.
+    #[error("only somebody who signed in may do this")]
+    SessionNeeded,
+    /// Only the owner may do this.
+    #[error("only the owner may do this")]
+    NotOwner,
+    /// The operator belongs to no company, and the operation acts within one.
+    #[error("the caller belongs to no company")]
+    NoCompany,
+    /// Address and password do not go together, or their owner may not sign in; the caller is not told which.
+    #[error("e-mail address and password do not match, or access has ended")]
+    WrongCredentials,
+    /// Another try at the same account waits for its answer.
+    #[error("too many tries at once")]
+    TooManyAttempts,
+    /// The link was used, replaced, is over, never was, or its owner may not sign in.
+    #[error("the link does not work, or no longer")]
+    DeadLink,
     /// The caller's own access ended while the request was under way.
     #[error("the caller's own access has ended")]
     CallerEnded,
@@ -99,6 +123,13 @@ impl Refusal {
             Self::NoSuchUser => "no_such_user",
             Self::LastAdmin => "last_admin",
             Self::WrongStatus(_) => "wrong_status",
+            Self::ScopeNotYours(_) => "scope_not_yours",
+            Self::SessionNeeded => "session_needed",
+            Self::NotOwner => "not_owner",
+            Self::NoCompany => "no_company",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::DeadLink => "dead_link",
             Self::CallerEnded => "caller_ended",
         }
     }

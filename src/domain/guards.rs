@@ -1,68 +1,134 @@
 //! Who may do what: the rules that come before a change, and those that count inside its transaction.
 
-use super::{Directory, Error, Refusal};
-use crate::model::actor::{Actor, Caller};
+use super::{Directory, Error, Refusal, Unknown};
+use crate::model::actor::{Actor, Caller, Credential, Identity};
 use crate::model::audit::{Action, Subject};
 use crate::model::clock::Timestamp;
+use crate::model::id::{CompanyId, UserId};
 use crate::model::scope::Scope;
+use crate::model::session::Limits;
 use crate::model::user::{Status, User};
-use crate::store::{self, Tx, companies, tokens, users};
+use crate::store::{self, Tx, companies, sessions, tokens, users};
+
+/// Who may do something. The host's operator may do everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Nobody else.
+    Operator,
+    /// A Mendix Admin who signed in, or whose token has the scope, where there is one for it.
+    Admin(Option<Scope>),
+    /// The owner of what is changed, signed in: no token changes credentials.
+    Owner,
+    /// The owner, or a Mendix Admin, signed in.
+    OwnerOrAdmin,
+}
+
+fn need(action: Action) -> Need {
+    match action {
+        Action::CreateCompany | Action::OpenBreakGlass | Action::StartSession => Need::Operator,
+        Action::DeactivateUser => Need::Admin(Some(Scope::UserDeactivationWrite)),
+        Action::LookUpUsers => Need::Admin(Some(Scope::UserIdentifiersRead)),
+        Action::CreateUser
+        | Action::SuspendUser
+        | Action::ResumeUser
+        | Action::ReactivateUser
+        | Action::SetRole
+        | Action::CreateLink
+        | Action::ReadMembers
+        | Action::ExportUsers
+        | Action::ExportTrail
+        | Action::RenameCompany
+        | Action::AddDomain
+        | Action::RemoveDomain
+        | Action::SetPolicy => Need::Admin(None),
+        Action::CreateToken | Action::RotateToken | Action::SetPassword | Action::RenameUser => Need::Owner,
+        Action::DeleteToken | Action::EndSession => Need::OwnerOrAdmin,
+    }
+}
 
 impl Directory {
-    /// Lets a caller on whose token has the action's scope and who is a Mendix Admin; the host's operator may all.
+    /// Lets a caller on who is a Mendix Admin and, if he shows a token, whose token has the action's scope; the host's
+    /// operator may all.
     ///
     /// Doors call it before they look at a request's content, so that who may not ask learns nothing about it.
     ///
     /// # Errors
     /// [`Refusal::MissingScope`] before [`Refusal::NotAdmin`]; the attempt is in the audit trail.
     pub async fn require(&self, caller: &Caller, action: Action, subject: Option<Subject>) -> Result<(), Error> {
-        match permitted(caller, action) {
+        self.require_of(caller, action, subject, None).await
+    }
+
+    /// As [`Directory::require`], of what belongs to this user.
+    pub(super) async fn require_of(
+        &self,
+        caller: &Caller,
+        action: Action,
+        subject: Option<Subject>,
+        owner: Option<UserId>,
+    ) -> Result<(), Error> {
+        match permitted(caller, action, owner) {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.refuse(caller, action, subject, refusal).await),
         }
     }
 }
 
-/// Whether the caller's token and role allow the action at all.
-fn permitted(caller: &Caller, action: Action) -> Result<(), Refusal> {
-    let Actor::User(identity) = &caller.actor else { return Ok(()) };
-    if let Some(required) = scope_of(action)
-        && !identity.scopes.contains(required)
-    {
+/// Whether the caller's credential and role allow the action at all.
+fn permitted(caller: &Caller, action: Action, owner: Option<UserId>) -> Result<(), Refusal> {
+    let need = need(action);
+    match &caller.actor {
+        Actor::Operator => Ok(()),
+        Actor::BreakGlass(_) if matches!(need, Need::Admin(_) | Need::OwnerOrAdmin) => Ok(()),
+        Actor::BreakGlass(_) => Err(Refusal::NotOwner),
+        Actor::User(identity) => match identity.credential {
+            Credential::Token(_) => token_may(identity, need),
+            Credential::Session(_) => session_may(identity, need, owner),
+        },
+    }
+}
+
+fn token_may(identity: &Identity, need: Need) -> Result<(), Refusal> {
+    let Need::Admin(Some(required)) = need else { return Err(Refusal::SessionNeeded) };
+    if !identity.scopes.contains(required) {
         return Err(Refusal::MissingScope { required, provided: identity.scopes });
     }
     if identity.role.is_admin() { Ok(()) } else { Err(Refusal::NotAdmin) }
 }
 
-/// The scope that a token needs for an action.
-fn scope_of(action: Action) -> Option<Scope> {
-    match action {
-        Action::DeactivateUser => Some(Scope::UserDeactivationWrite),
-        Action::LookUpUsers => Some(Scope::UserIdentifiersRead),
-        // No token can do these yet: they are the operator's.
-        Action::CreateCompany
-        | Action::CreateUser
-        | Action::SetPassword
-        | Action::SuspendUser
-        | Action::ResumeUser
-        | Action::ReactivateUser
-        | Action::CreateToken
-        | Action::DeleteToken => None,
+fn session_may(identity: &Identity, need: Need, owner: Option<UserId>) -> Result<(), Refusal> {
+    let (owns, is_admin) = (owner == Some(identity.user), identity.role.is_admin());
+    match need {
+        Need::Admin(_) if is_admin => Ok(()),
+        Need::Owner if owns => Ok(()),
+        Need::OwnerOrAdmin if owns || is_admin => Ok(()),
+        Need::Owner => Err(Refusal::NotOwner),
+        Need::Operator | Need::Admin(_) | Need::OwnerOrAdmin => Err(Refusal::NotAdmin),
     }
 }
 
-/// Whether the gate would still let the caller in: an admin who was deactivated, or whose token was deleted, before the
-/// transaction looked changes nothing more.
+/// Whether the caller would still be let in, and still be allowed: who was deactivated, whose session or token ended, or
+/// who is no admin any more when the transaction looks, changes nothing more.
 pub(super) async fn caller_may_still(
     tx: &mut Tx<'_>,
     caller: &Caller,
+    action: Action,
     now: Timestamp,
+    limits: Limits,
 ) -> store::Result<Result<(), Refusal>> {
-    let Actor::User(identity) = &caller.actor else { return Ok(Ok(())) };
-    let user = users::find(tx, identity.user).await?;
-    let token = tokens::find(tx, identity.token).await?;
-    let may = user.is_some_and(|user| user.status == Status::Active && user.role.is_admin())
-        && token.is_some_and(|token| token.is_live(now));
+    let idle_since = limits.idle_since(now);
+    let may = match &caller.actor {
+        Actor::Operator => true,
+        Actor::BreakGlass(glass) => sessions::is_live(tx, glass.session, now, idle_since).await?,
+        Actor::User(identity) => {
+            let user = users::find(tx, identity.user).await?;
+            let is_live = match identity.credential {
+                Credential::Token(id) => tokens::find(tx, id).await?.is_some_and(|token| token.is_live(now)),
+                Credential::Session(id) => sessions::is_live(tx, id, now, idle_since).await?,
+            };
+            let role = |user: &User| user.role.is_admin() || !matches!(need(action), Need::Admin(_));
+            is_live && user.is_some_and(|user| user.status == Status::Active && role(&user))
+        }
+    };
     Ok(if may { Ok(()) } else { Err(Refusal::CallerEnded) })
 }
 
@@ -75,4 +141,17 @@ pub(super) async fn another_admin_stays(tx: &mut Tx<'_>, user: &User) -> store::
     companies::lock(tx, user.company).await?;
     let others = users::count_other_active_admins(tx, user.company, user.id).await?;
     Ok(if others > 0 { Ok(()) } else { Err(Refusal::LastAdmin) })
+}
+
+/// Whether a user is the caller.
+pub(super) fn is_oneself(caller: &Caller, user: UserId) -> bool {
+    matches!(&caller.actor, Actor::User(identity) if identity.user == user)
+}
+
+/// Keeps a caller within his company; another one is as unknown to him as none.
+pub(super) fn reaches(caller: &Caller, company: CompanyId) -> Result<(), Error> {
+    match super::audit::company_of(caller) {
+        Some(own) if own != company => Err(Error::NotFound(Unknown::Company(company.to_string()))),
+        _ => Ok(()),
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Directory, Error, Refusal};
-use crate::model::actor::{Actor, Caller};
+use super::{Directory, Error, Refusal, audit};
+use crate::model::actor::Caller;
 use crate::model::audit::Action;
 use crate::model::email::Email;
 use crate::model::id::UserId;
@@ -26,10 +26,10 @@ impl Directory {
     /// [`Directory::find_user`] instead.
     pub async fn look_up(&self, caller: &Caller, emails: Vec<Email>) -> Result<Identifiers, Error> {
         self.require(caller, Action::LookUpUsers, None).await?;
-        let Actor::User(identity) = &caller.actor else { return Err(Refusal::NotAdmin.into()) };
+        let Some(company) = audit::company_of(caller) else { return Err(Refusal::NoCompany.into()) };
         let mut seen = HashSet::new();
         let asked: Vec<Email> = emails.into_iter().filter(|email| seen.insert(email.key().to_owned())).collect();
-        let (company, wanted) = (identity.company, asked.clone());
+        let wanted = asked.clone();
         let known = self
             .store
             .read(async move |tx| {

@@ -1,58 +1,172 @@
-//! Passwords: argon2id (RFC 9106) at rest.
+//! Passwords: argon2id (RFC 9106) at rest, a few hashes at once.
 
-use argon2::password_hash::PasswordHasher;
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use super::Error;
 use crate::model::Invalid;
 use crate::model::entropy::Entropy;
 
 /// The fewest characters; no rules about which ones (OWASP ASVS 5.0, 6.2.1 and 6.2.5).
-const SHORTEST: usize = 8;
+pub const SHORTEST: usize = 8;
 /// The most bytes: enough for any sentence, too few to keep the hash busy.
 const LONGEST: usize = 1024;
+/// The most bytes that the estimate of a password's strength looks at; its time grows with the square.
+const ESTIMATED: usize = 128;
 /// Memory in KiB, passes and lanes: OWASP's floor for argon2id.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
+/// A hash with this cost of a password that nobody has: what is verified where there is no other.
+const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// How many may wait for their turn to be hashed.
+const QUEUE: usize = 256;
 
-/// Hashes a password into a PHC string. Takes some 20 ms and 19 MiB.
-pub(super) fn hash(password: &str, entropy: &dyn Entropy) -> Result<String, Error> {
-    if password.chars().count() < SHORTEST {
-        return Err(Invalid::new(format!("a password has at least {SHORTEST} characters")).into());
+/// A password in plain; nothing of it is left behind in memory, and it is never printed.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes what somebody typed, be it a good password or not.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
     }
-    if password.len() > LONGEST {
-        return Err(Invalid::new(format!("a password has at most {LONGEST} bytes")).into());
+}
+
+/// Hashes and verifies, on threads of their own: each takes some 20 ms and 19 MiB.
+pub(super) struct Passwords {
+    queue: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+impl Passwords {
+    pub(super) fn new() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { queue: Arc::new(Semaphore::new(QUEUE)), turns: Arc::new(Semaphore::new(threads)) }
     }
-    let mut salt = [0; 16];
-    entropy.fill(&mut salt);
-    let failed = |error: &dyn std::fmt::Display| Error::Internal(format!("argon2: {error}"));
+
+    /// The PHC string of a password that is good enough; `known` are words that its owner is known by.
+    pub(super) async fn hash(
+        &self,
+        password: Password,
+        known: Vec<String>,
+        entropy: &dyn Entropy,
+    ) -> Result<String, Error> {
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        self.run(move || {
+            check(&password, &known)?;
+            hash(&password, &salt)
+        })
+        .await?
+    }
+
+    /// Whether a password is the one of this hash. Takes as long without a hash as with one.
+    pub(super) async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, Error> {
+        self.run(move || {
+            let text = hash.as_deref().unwrap_or(DUMMY);
+            let parsed = PasswordHash::new(text).map_err(|error| Error::Internal(format!("a stored hash: {error}")))?;
+            // Nobody has so long a password, and none shall keep the hash busy.
+            let bytes = password.0.as_bytes();
+            let matches = argon2()?.verify_password(&bytes[..bytes.len().min(LONGEST + 1)], &parsed).is_ok();
+            Ok(matches && hash.is_some())
+        })
+        .await?
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let overloaded = |_| Error::Unavailable("too many passwords wait to be hashed".to_owned());
+        let waiting = Arc::clone(&self.queue).try_acquire_owned().map_err(overloaded)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        // On the thread: a caller who goes away must not make room for another hash while this one runs.
+        let done = tokio::task::spawn_blocking(move || {
+            let _held = (waiting, turn);
+            work()
+        });
+        done.await.map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, Error> {
     let params = Params::new(COST.0, COST.1, COST.2, None).map_err(|error| failed(&error))?;
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map(|hash| hash.to_string())
-        .map_err(|error| failed(&error))
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &Password, salt: &[u8]) -> Result<String, Error> {
+    let hash = argon2()?.hash_password_with_salt(password.0.as_bytes(), salt).map_err(|error| failed(&error))?;
+    Ok(hash.to_string())
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Error {
+    Error::Internal(format!("argon2: {error}"))
+}
+
+/// Whether a new password is long enough, and not among the first that somebody would try.
+fn check(password: &Password, known: &[String]) -> Result<(), Invalid> {
+    let text = password.0.as_str();
+    if text.chars().count() < SHORTEST {
+        return Err(Invalid::new(format!("a password has at least {SHORTEST} characters")));
+    }
+    if text.len() > LONGEST {
+        return Err(Invalid::new(format!("a password has at most {LONGEST} bytes")));
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let looked_at =
+        text.char_indices().find(|(place, _)| *place >= ESTIMATED).map_or(text, |(place, _)| &text[..place]);
+    if zxcvbn::zxcvbn(looked_at, &known).score() < zxcvbn::Score::Two {
+        return Err(Invalid::new(
+            "this password is among the first that somebody would try: take a longer one, such as four words that do \
+             not belong together",
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::PasswordVerifier;
-    use argon2::password_hash::phc::PasswordHash;
-
     use super::*;
     use crate::model::entropy::SeededEntropy;
 
-    #[test]
-    fn a_hash_verifies_its_password_alone() {
-        let hash = hash("correct horse", &SeededEntropy::new(1)).unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let parsed = PasswordHash::new(&hash).unwrap();
-        assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
-        assert!(Argon2::default().verify_password(b"correct horse ", &parsed).is_err());
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned())
     }
 
-    #[test]
-    fn a_password_has_bounds() {
-        let entropy = SeededEntropy::new(1);
-        assert!(matches!(hash("seven77", &entropy), Err(Error::Invalid(_))));
-        assert!(matches!(hash(&"x".repeat(1025), &entropy), Err(Error::Invalid(_))));
+    async fn hashed(text: &str, known: &[&str]) -> Result<String, Error> {
+        let known = known.iter().map(|word| (*word).to_owned()).collect();
+        Passwords::new().hash(password(text), known, &SeededEntropy::new(1)).await
+    }
+
+    #[tokio::test]
+    async fn a_hash_verifies_its_password_alone() {
+        let passwords = Passwords::new();
+        let hash = hashed("correct horse battery", &[]).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let verify =
+            async |text: &str, hash: Option<&String>| passwords.verify(password(text), hash.cloned()).await.unwrap();
+        assert!(verify("correct horse battery", Some(&hash)).await);
+        assert!(!verify("correct horse battery ", Some(&hash)).await);
+        assert!(!verify("", Some(&hash)).await);
+        assert!(!verify("correct horse battery", None).await);
+    }
+
+    #[tokio::test]
+    async fn the_hash_for_nobody_costs_what_a_real_one_does() {
+        let real = hashed("correct horse battery", &[]).await.unwrap();
+        let (real, dummy) = (PasswordHash::new(&real).unwrap(), PasswordHash::new(DUMMY).unwrap());
+        assert_eq!((real.algorithm, real.version), (dummy.algorithm, dummy.version));
+        assert_eq!(real.params, dummy.params);
+        assert_eq!(real.hash.map(|hash| hash.len()), dummy.hash.map(|hash| hash.len()));
+    }
+
+    #[tokio::test]
+    async fn a_password_has_bounds_and_is_none_of_the_first_guesses() {
+        for wrong in ["seven77", &"x".repeat(1025), "password1", "12345678", "qwertyuiop", "aaaaaaaaaaaa"] {
+            assert!(matches!(hashed(wrong, &[]).await, Err(Error::Invalid(_))), "{wrong}");
+        }
+        assert!(matches!(hashed("lovelace", &["Ada Lovelace", "lovelace"]).await, Err(Error::Invalid(_))));
+        assert!(hashed(&"ein langer Satz, den keiner kennt. ".repeat(20), &[]).await.is_ok());
     }
 }

@@ -1,17 +1,22 @@
-//! Personal access tokens: issued, listed, deleted. They end with their owner in `transitions`.
+//! Personal access tokens: issued, listed, rotated, deleted. They end with their owner in `transitions`.
 
 use std::time::Duration;
 
-use super::{Directory, Error, Refusal, Unknown};
-use crate::model::actor::Caller;
+use super::companies::days_long;
+use super::{Directory, Error, Refusal, Unknown, audit, guards};
+use crate::model::actor::{Actor, Caller};
 use crate::model::audit::{Action, Note, Subject};
+use crate::model::clock::Timestamp;
 use crate::model::id::{self, TokenId, UserId};
-use crate::model::scope::Scopes;
-use crate::model::secret::PlainToken;
+use crate::model::scope::{Scope, Scopes};
+use crate::model::secret::{Kind, Secret};
 use crate::model::token::{EndReason, Token};
-use crate::model::user::Status;
+use crate::model::user::{Status, User};
 use crate::model::{Invalid, text};
-use crate::store::{tokens, users};
+use crate::store::{self, Tx, companies, tokens, users};
+
+/// The most live tokens that a user makes for himself.
+const TOKENS: u64 = 200;
 
 impl Directory {
     /// Issues a token for a user and gives its secret, this once.
@@ -19,7 +24,9 @@ impl Directory {
     /// It serialises with the owner's deactivation: whichever comes first, no live token is left behind.
     ///
     /// # Errors
-    /// [`Refusal::WrongStatus`] when the owner is not active.
+    /// [`Refusal::WrongStatus`] when the owner is not active; [`Refusal::ScopeNotYours`] when somebody gives himself a
+    /// scope that his role does not have; [`Error::Invalid`] when it would live longer than the company allows. Refused
+    /// for anybody but the owner, signed in, and the operator.
     pub async fn issue_token(
         &self,
         caller: &Caller,
@@ -27,16 +34,13 @@ impl Directory {
         name: &str,
         scopes: Scopes,
         lifetime: Option<Duration>,
-    ) -> Result<(Token, PlainToken), Error> {
+    ) -> Result<(Token, Secret), Error> {
         let name = text::one_line("token's name", name, text::NAME_LENGTH)?;
-        if scopes.is_empty() {
-            return Err(Invalid::new("a token needs at least one scope").into());
-        }
-        let secret = PlainToken::generate(&*self.entropy);
+        let secret = Secret::generate(Kind::Token, &*self.entropy);
         let id = TokenId(id::random(&*self.entropy));
         let subject = Some(Subject::Token(id));
-        self.require(caller, Action::CreateToken, subject).await?;
-        let draft = self.draft(caller, Action::CreateToken, subject, Note::default());
+        self.require_of(caller, Action::CreateToken, subject, Some(owner)).await?;
+        let draft = self.draft(caller, Action::CreateToken, subject, Note::default()).concerning(owner);
         let token = Token {
             id,
             user: owner,
@@ -48,23 +52,29 @@ impl Directory {
             last_used_at: None,
             ended: None,
         };
-        let digest = secret.digest();
+        let (digest, caller, limits) = (secret.digest(), caller.clone(), self.policy.sessions);
         let token = self
             .store
             .write(async move |tx| {
                 let Some(user) = users::lock(tx, owner, None).await? else {
                     return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
-                if user.status != Status::Active {
-                    let refusal = Refusal::WrongStatus(user.status);
+                let now = draft.now();
+                let may = guards::caller_may_still(tx, &caller, Action::CreateToken, now, limits).await?;
+                let refused = may.and_then(|()| may_hold(&caller, &user, scopes));
+                if let Err(refusal) = refused {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
-                let now = draft.now();
                 let expires_at = lifetime.map(|lifetime| now.after(lifetime));
+                if let Err(invalid) = within_limits(tx, &caller, &user, now, expires_at).await? {
+                    return Ok(Err(invalid.into()));
+                }
                 let token = Token { created_at: now, expires_at, ..token.clone() };
                 tokens::insert(tx, &token, digest).await?;
-                let detail = serde_json::json!({"user": owner.to_string(), "scopes": token.scopes.names()});
+                let detail = serde_json::json!({
+                    "user": owner.to_string(), "name": token.name, "scopes": token.scopes.names(),
+                });
                 draft.done(tx, now, Some(user.company), Some(detail)).await?;
                 Ok(Ok(token))
             })
@@ -80,27 +90,128 @@ impl Directory {
         Ok(self.store.read(async move |tx| tokens::list_of(tx, owner).await).await?)
     }
 
+    /// The token of this user with this identifier.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user has none.
+    pub async fn find_token(&self, owner: UserId, id: TokenId) -> Result<Token, Error> {
+        let found = self.store.read(async move |tx| tokens::find(tx, id).await).await?;
+        found.filter(|token| token.user == owner).ok_or(Error::NotFound(Unknown::Token(id)))
+    }
+
+    /// Puts a new token in the place of a live one, with the same name, scopes and length of life, and gives its secret,
+    /// this once. The old one is refused from then on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user has no such live token. Refused for anybody but the owner, signed in.
+    pub async fn rotate_token(&self, caller: &Caller, owner: UserId, id: TokenId) -> Result<(Token, Secret), Error> {
+        let subject = Some(Subject::Token(id));
+        self.require_of(caller, Action::RotateToken, subject, Some(owner)).await?;
+        let draft = self.draft(caller, Action::RotateToken, subject, Note::default()).concerning(owner);
+        let secret = Secret::generate(Kind::Token, &*self.entropy);
+        let new = TokenId(id::random(&*self.entropy));
+        let (digest, hint) = (secret.digest(), secret.hint().to_owned());
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        let token = self
+            .store
+            .write(async move |tx| {
+                let Some(user) = users::lock(tx, owner, None).await? else {
+                    return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
+                };
+                let now = draft.now();
+                let may = guards::caller_may_still(tx, &caller, Action::RotateToken, now, limits).await?;
+                let found = tokens::find(tx, id).await?.filter(|token| token.user == owner && token.is_live(now));
+                let Some(old) = found else { return Ok(Err(Error::NotFound(Unknown::Token(id)))) };
+                if let Err(refusal) = may.and_then(|()| may_hold(&caller, &user, old.scopes)) {
+                    draft.refused(tx, Some(user.company), &refusal).await?;
+                    return Ok(Err(refusal.into()));
+                }
+                let lifetime = old.expires_at.map(|expires| expires.since(old.created_at));
+                let expires_at = match (lifetime, longest(tx, &user).await?) {
+                    (Some(lifetime), Some(longest)) => Some(now.after(lifetime.min(longest))),
+                    (lifetime, longest) => lifetime.or(longest).map(|lifetime| now.after(lifetime)),
+                };
+                tokens::end(tx, id, now, EndReason::Rotated).await?;
+                let token =
+                    Token { id: new, hint: hint.clone(), created_at: now, expires_at, last_used_at: None, ..old };
+                tokens::insert(tx, &token, digest).await?;
+                let detail = serde_json::json!({"name": token.name, "new": new.to_string()});
+                draft.done(tx, now, Some(user.company), Some(detail)).await?;
+                Ok(Ok(token))
+            })
+            .await??;
+        Ok((token, secret))
+    }
+
     /// Deletes a token: it is refused from then on. Deleting it again succeeds and changes nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there never was such a token.
+    /// [`Error::NotFound`] when there never was such a token, or not in the caller's company. Refused for who is neither
+    /// its owner nor an admin.
     pub async fn delete_token(&self, caller: &Caller, id: TokenId) -> Result<Token, Error> {
         let subject = Some(Subject::Token(id));
-        self.require(caller, Action::DeleteToken, subject).await?;
+        let found = self.store.read(async move |tx| tokens::find(tx, id).await).await?;
+        self.require_of(caller, Action::DeleteToken, subject, found.map(|token| token.user)).await?;
         let draft = self.draft(caller, Action::DeleteToken, subject, Note::default());
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
         self.store
             .write(async move |tx| {
+                let now = draft.now();
+                let company = audit::company_of(&caller);
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::DeleteToken, now, limits).await? {
+                    draft.refused(tx, company, &refusal).await?;
+                    return Ok(Err(refusal.into()));
+                }
                 let Some(token) = tokens::find(tx, id).await? else {
                     return Ok(Err(Error::NotFound(Unknown::Token(id))));
                 };
-                let now = draft.now();
+                let Some(owner) = users::lock(tx, token.user, company).await? else {
+                    return Ok(Err(Error::NotFound(Unknown::Token(id))));
+                };
                 if tokens::end(tx, id, now, EndReason::Deleted).await? {
-                    let company = users::find(tx, token.user).await?.map(|user| user.company);
-                    let detail = serde_json::json!({"user": token.user.to_string()});
-                    draft.done(tx, now, company, Some(detail)).await?;
+                    let detail = serde_json::json!({"user": token.user.to_string(), "name": token.name});
+                    draft.concerning(token.user).done(tx, now, Some(owner.company), Some(detail)).await?;
                 }
                 Ok(Ok(token))
             })
             .await?
     }
+}
+
+/// Whether a user may have a token with these scopes. The operator gives any, to anybody who is active.
+fn may_hold(caller: &Caller, owner: &User, scopes: Scopes) -> Result<(), Refusal> {
+    if owner.status != Status::Active {
+        return Err(Refusal::WrongStatus(owner.status));
+    }
+    if matches!(caller.actor, Actor::Operator) {
+        return Ok(());
+    }
+    match Scope::ALL.into_iter().find(|scope| scopes.contains(*scope) && owner.role < scope.role()) {
+        Some(scope) => Err(Refusal::ScopeNotYours(scope)),
+        None => Ok(()),
+    }
+}
+
+/// The longest that tokens of this user may live.
+async fn longest(tx: &mut Tx<'_>, owner: &User) -> store::Result<Option<Duration>> {
+    Ok(companies::find(tx, owner.company).await?.and_then(|company| company.token_days).map(days_long))
+}
+
+async fn within_limits(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    owner: &User,
+    now: Timestamp,
+    expires_at: Option<Timestamp>,
+) -> store::Result<Result<(), Invalid>> {
+    if let Some(longest) = longest(tx, owner).await?
+        && expires_at.is_none_or(|expires| expires > now.after(longest))
+    {
+        let days = longest.as_secs() / 86_400;
+        return Ok(Err(Invalid::new(format!("in this company a token lives at most {days} days"))));
+    }
+    if matches!(caller.actor, Actor::User(_)) && tokens::list_live_of(tx, owner.id, now, 0).await?.1 >= TOKENS {
+        return Ok(Err(Invalid::new(format!("you have {TOKENS} tokens: delete some first"))));
+    }
+    Ok(Ok(()))
 }

@@ -8,14 +8,15 @@
 //!
 //! — is a success that changes nothing: no new time stamp, no audit entry.
 
-use super::{Directory, Error, Refusal, audit, guards};
-use crate::model::actor::{Actor, Caller};
+use super::{Directory, Error, Refusal, audit, guards, sessions};
+use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
-use crate::model::token::EndReason;
+use crate::model::session::Limits;
 use crate::model::user::{Status, User};
-use crate::store::{self, Tx, tokens, users};
+use crate::model::{link, session, token};
+use crate::store::{self, Tx, links, tokens, users};
 
 /// How a transition is asked for.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +36,8 @@ pub struct Transition {
     pub to: Status,
     /// Since when the user has that status: the first time stamp stays.
     pub at: Timestamp,
+    /// How many live sessions were ended.
+    pub sessions_ended: u64,
     /// How many tokens were revoked for good.
     pub tokens_revoked: u64,
 }
@@ -47,7 +50,7 @@ impl Transition {
 }
 
 impl Directory {
-    /// Ends all access of a user: the status, every token and the password go in one transaction.
+    /// Ends all access of a user: the status, every session, token and link, and the password go in one transaction.
     ///
     /// When this has returned, nothing that begins afterwards succeeds with any credential of the user. Calling it
     /// again succeeds and changes nothing.
@@ -58,7 +61,7 @@ impl Directory {
         self.transition(caller, target, Action::DeactivateUser, request).await
     }
 
-    /// Stops a user for a while: credentials are refused until [`Directory::resume`], and none is ended.
+    /// Stops a user for a while: sessions end; password, tokens and links are refused until [`Directory::resume`].
     ///
     /// # Errors
     /// As [`Directory::deactivate`]; and [`Refusal::WrongStatus`] when the user is deactivated.
@@ -66,7 +69,7 @@ impl Directory {
         self.transition(caller, target, Action::SuspendUser, request).await
     }
 
-    /// Lets a suspended user back in; password and tokens work again.
+    /// Lets a suspended user back in; password, tokens and links work again.
     ///
     /// # Errors
     /// [`Refusal::WrongStatus`] when the user is deactivated.
@@ -82,7 +85,11 @@ impl Directory {
         self.transition(caller, target, Action::ReactivateUser, request).await
     }
 
-    async fn transition(
+    /// The act of this kind: one of the four above.
+    ///
+    /// # Errors
+    /// Those of that act.
+    pub async fn transition(
         &self,
         caller: &Caller,
         target: UserId,
@@ -92,14 +99,14 @@ impl Directory {
         let subject = Some(Subject::User(target));
         self.require(caller, action, subject).await?;
         let draft = self.draft(caller, action, subject, request.note);
-        let caller = caller.clone();
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
         let outcome = self
             .store
             .write(async move |tx| {
-                let mut decision = decide(tx, &caller, target, action, &draft).await?;
+                let mut decision = decide(tx, &caller, target, action, &draft, limits).await?;
                 match &mut decision {
-                    Ok(transition) if request.dry_run => foresee(tx, transition).await?,
-                    Ok(transition) if transition.changed() => apply(tx, transition, &draft).await?,
+                    Ok(transition) if request.dry_run => foresee(tx, transition, &draft, limits).await?,
+                    Ok(transition) if transition.changed() => apply(tx, transition, &draft, limits).await?,
                     Err(denied) if !request.dry_run => {
                         draft.refused(tx, denied.company, &denied.refusal).await?;
                     }
@@ -124,13 +131,14 @@ async fn decide(
     target: UserId,
     action: Action,
     draft: &audit::Draft,
+    limits: Limits,
 ) -> store::Result<Result<Transition, Denied>> {
     let company = audit::company_of(caller);
     let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
-    if let Err(refusal) = guards::caller_may_still(tx, caller, draft.now()).await? {
+    if let Err(refusal) = guards::caller_may_still(tx, caller, action, draft.now(), limits).await? {
         return denied(refusal, company);
     }
-    if matches!(&caller.actor, Actor::User(identity) if identity.user == target) {
+    if guards::is_oneself(caller, target) {
         return denied(Refusal::Oneself, company);
     }
     let Some(user) = users::lock(tx, target, company).await? else {
@@ -145,11 +153,11 @@ async fn decide(
         return denied(refusal, Some(user.company));
     }
     let at = if user.status == to { user.status_since } else { draft.now() };
-    Ok(Ok(Transition { user, to, at, tokens_revoked: 0 }))
+    Ok(Ok(Transition { user, to, at, sessions_ended: 0, tokens_revoked: 0 }))
 }
 
 /// The status after an act; `None` when the act does not fit the status.
-fn next(from: Status, action: Action) -> Option<Status> {
+pub(super) fn next(from: Status, action: Action) -> Option<Status> {
     match (action, from) {
         (Action::DeactivateUser, _) => Some(Status::Deactivated),
         (Action::SuspendUser, Status::Active | Status::Suspended) => Some(Status::Suspended),
@@ -159,24 +167,48 @@ fn next(from: Status, action: Action) -> Option<Status> {
     }
 }
 
-async fn apply(tx: &mut Tx<'_>, transition: &mut Transition, draft: &audit::Draft) -> store::Result<()> {
-    let Transition { user, to, at, tokens_revoked } = transition;
-    if *to == Status::Deactivated {
-        users::deactivate(tx, user.id, *at).await?;
-        *tokens_revoked = tokens::end_all_of(tx, user.id, *at, EndReason::OwnerDeactivated).await?;
-    } else {
-        users::set_status(tx, user.id, *to, *at).await?;
+async fn apply(
+    tx: &mut Tx<'_>,
+    transition: &mut Transition,
+    draft: &audit::Draft,
+    limits: Limits,
+) -> store::Result<()> {
+    let Transition { user, to, at, sessions_ended, tokens_revoked } = transition;
+    let now = (*at, limits.idle_since(*at));
+    match to {
+        Status::Deactivated => {
+            users::deactivate(tx, user.id, *at).await?;
+            *sessions_ended = sessions::end_all(tx, user.id, None, now, session::EndReason::OwnerDeactivated).await?;
+            *tokens_revoked = tokens::end_all_of(tx, user.id, *at, token::EndReason::OwnerDeactivated).await?;
+            links::end_all_of(tx, user.id, *at, link::EndReason::OwnerDeactivated).await?;
+        }
+        Status::Suspended => {
+            users::set_status(tx, user.id, *to, *at).await?;
+            *sessions_ended = sessions::end_all(tx, user.id, None, now, session::EndReason::OwnerSuspended).await?;
+        }
+        Status::Active => users::set_status(tx, user.id, *to, *at).await?,
     }
     let detail = serde_json::json!({
-        "from": user.status.as_str(), "to": to.as_str(), "tokensRevoked": tokens_revoked,
+        "from": user.status.as_str(), "to": to.as_str(),
+        "sessionsEnded": sessions_ended, "tokensRevoked": tokens_revoked,
     });
     draft.done(tx, *at, Some(user.company), Some(detail)).await
 }
 
 /// Counts what [`apply`] would end.
-async fn foresee(tx: &mut Tx<'_>, transition: &mut Transition) -> store::Result<()> {
-    if transition.changed() && transition.to == Status::Deactivated {
-        transition.tokens_revoked = tokens::count_not_ended(tx, transition.user.id).await?.unsigned_abs();
+async fn foresee(
+    tx: &mut Tx<'_>,
+    transition: &mut Transition,
+    draft: &audit::Draft,
+    limits: Limits,
+) -> store::Result<()> {
+    if !transition.changed() || transition.to == Status::Active {
+        return Ok(());
+    }
+    let (user, now) = (transition.user.id, draft.now());
+    transition.sessions_ended = store::sessions::count_live_of(tx, user, now, limits.idle_since(now)).await?;
+    if transition.to == Status::Deactivated {
+        transition.tokens_revoked = tokens::count_not_ended(tx, user).await?.unsigned_abs();
     }
     Ok(())
 }

@@ -1,14 +1,17 @@
 //! Users: made, found, listed. Their status changes in `transitions` alone.
 
-use super::{Directory, Error, Refusal, Unknown, audit, passwords};
-use crate::model::actor::Caller;
+use super::passwords::Password;
+use super::sessions::end_all;
+use super::{Directory, Error, Refusal, Unknown, audit, guards};
+use crate::model::actor::{Actor, Caller, Credential};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
+use crate::model::company::Company;
 use crate::model::email::Email;
-use crate::model::id::{self, CompanyId, UserId};
-use crate::model::text;
+use crate::model::id::{self, CompanyId, SessionId, UserId};
 use crate::model::user::{Role, Status, User};
-use crate::store::{self, Tx, companies, users};
+use crate::model::{link, session, text};
+use crate::store::{self, Tx, companies, links, users};
 
 /// A user to be made.
 #[derive(Debug, Clone)]
@@ -70,6 +73,7 @@ impl Directory {
         new: Vec<NewUser>,
     ) -> Result<Vec<Made>, Error> {
         self.require(caller, Action::CreateUser, Some(Subject::Company(company))).await?;
+        guards::reaches(caller, company)?;
         let planned: Vec<(User, audit::Draft)> = new
             .into_iter()
             .map(|new| {
@@ -120,29 +124,120 @@ impl Directory {
         Ok(self.store.read(async move |tx| users::list_after(tx, after, limit.into()).await).await?)
     }
 
-    /// Sets a user's password.
+    /// Sets a user's password; every session and link of the user ends.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when it is too short or too long; [`Refusal::WrongStatus`] when the user is deactivated, who
-    /// may hold no credential.
-    pub async fn set_password(&self, caller: &Caller, user: UserId, password: &str) -> Result<(), Error> {
-        let subject = Some(Subject::User(user));
-        self.require(caller, Action::SetPassword, subject).await?;
-        let hash = passwords::hash(password, &*self.entropy)?;
-        let draft = self.draft(caller, Action::SetPassword, subject, Note::default());
+    /// [`Error::Invalid`] when it is not good enough; [`Refusal::WrongStatus`] when the user is deactivated, who may
+    /// hold no credential; refused for anybody but the operator.
+    pub async fn set_password(&self, caller: &Caller, user: UserId, password: Password) -> Result<(), Error> {
+        self.require(caller, Action::SetPassword, Some(Subject::User(user))).await?;
+        self.replace_password(caller, user, None, password).await.map(|_| ())
+    }
+
+    /// Changes the caller's own password; every other session, and every link, of the caller ends. Says how many
+    /// sessions.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongCredentials`] when `current` is not the password; [`Refusal::TooManyAttempts`], as at sign-in;
+    /// [`Error::Invalid`] when the new one is not good enough.
+    pub async fn change_password(&self, caller: &Caller, current: Password, new: Password) -> Result<u64, Error> {
+        let Actor::User(identity) = &caller.actor else { return Err(Refusal::SessionNeeded.into()) };
+        let Credential::Session(session) = identity.credential else { return Err(Refusal::SessionNeeded.into()) };
+        let user = identity.user;
+        self.require_of(caller, Action::SetPassword, Some(Subject::User(user)), Some(user)).await?;
+        // Whoever found an open page shall not guess faster than a stranger.
+        let attempt = match self.policy.slow_down {
+            true => {
+                let now = self.clock.monotonic();
+                let key = format!("password of {user}");
+                Some(self.attempts.begin(&key, caller.origin.address, now).ok_or(Refusal::TooManyAttempts)?)
+            }
+            false => None,
+        };
+        if let Some(attempt) = &attempt {
+            tokio::time::sleep(attempt.wait).await;
+        }
+        let hash = self.store.read(async move |tx: &mut Tx<'_>| users::find_password_hash(tx, user).await).await?;
+        if !self.passwords.verify(current, hash).await? {
+            if let Some(attempt) = &attempt {
+                attempt.failed(self.clock.monotonic());
+            }
+            let subject = Some(Subject::User(user));
+            return Err(self.refuse(caller, Action::SetPassword, subject, Refusal::WrongCredentials).await);
+        }
+        self.replace_password(caller, user, Some(session), new).await
+    }
+
+    async fn replace_password(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        but: Option<SessionId>,
+        password: Password,
+    ) -> Result<u64, Error> {
+        let found = self
+            .store
+            .read(async move |tx| match users::find(tx, user).await? {
+                Some(user) => Ok(companies::find(tx, user.company).await?.map(|company| known_words(&user, &company))),
+                None => Ok(None),
+            })
+            .await?;
+        let unknown = move || Error::NotFound(Unknown::User(user.to_string()));
+        let hash = self.passwords.hash(password, found.ok_or_else(unknown)?, &*self.entropy).await?;
+        let draft = self.draft(caller, Action::SetPassword, Some(Subject::User(user)), Note::default());
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
         self.store
             .write(async move |tx| {
-                let Some(found) = users::lock(tx, user, None).await? else {
-                    return Ok(Err(Error::NotFound(Unknown::User(user.to_string()))));
+                let Some(found) = users::lock(tx, user, None).await? else { return Ok(Err(unknown())) };
+                let now = draft.now();
+                let may = guards::caller_may_still(tx, &caller, Action::SetPassword, now, limits).await?;
+                let refusal = match found.status {
+                    Status::Deactivated => Some(Refusal::WrongStatus(found.status)),
+                    Status::Active | Status::Suspended => may.err(),
                 };
-                if found.status == Status::Deactivated {
-                    let refusal = Refusal::WrongStatus(found.status);
+                if let Some(refusal) = refusal {
                     draft.refused(tx, Some(found.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
                 users::set_password_hash(tx, user, &hash).await?;
-                draft.done(tx, draft.now(), Some(found.company), None).await?;
-                Ok(Ok(()))
+                let at = (now, limits.idle_since(now));
+                let ended = end_all(tx, user, but, at, session::EndReason::PasswordSet).await?;
+                links::end_all_of(tx, user, now, link::EndReason::Replaced).await?;
+                let detail = serde_json::json!({"sessionsEnded": ended});
+                draft.done(tx, now, Some(found.company), Some(detail)).await?;
+                Ok(Ok(ended))
+            })
+            .await?
+    }
+
+    /// Gives the caller another name.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is empty, too long or of several lines; refused without a session.
+    pub async fn rename_oneself(&self, caller: &Caller, name: &str) -> Result<User, Error> {
+        let Actor::User(identity) = &caller.actor else { return Err(Refusal::SessionNeeded.into()) };
+        let (user, company) = (identity.user, identity.company);
+        let name = text::one_line("name", name, text::NAME_LENGTH)?;
+        let subject = Some(Subject::User(user));
+        self.require_of(caller, Action::RenameUser, subject, Some(user)).await?;
+        let draft = self.draft(caller, Action::RenameUser, subject, Note::default());
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        self.store
+            .write(async move |tx| {
+                let may = guards::caller_may_still(tx, &caller, Action::RenameUser, draft.now(), limits).await?;
+                if let Err(refusal) = may {
+                    draft.refused(tx, Some(company), &refusal).await?;
+                    return Ok(Err(refusal.into()));
+                }
+                let Some(found) = users::lock(tx, user, Some(company)).await? else {
+                    return Ok(Err(Refusal::CallerEnded.into()));
+                };
+                if found.name != name {
+                    users::rename(tx, &found, &name).await?;
+                    let detail = serde_json::json!({"from": found.name, "to": name});
+                    draft.done(tx, draft.now(), Some(company), Some(detail)).await?;
+                }
+                Ok(Ok(User { name: name.clone(), ..found }))
             })
             .await?
     }
@@ -160,6 +255,11 @@ impl Directory {
             created_at: now,
         }
     }
+}
+
+/// Words that must not make a user's password good: what everybody knows of the user.
+pub(super) fn known_words(user: &User, company: &Company) -> Vec<String> {
+    text::words([user.name.as_str(), user.email.as_str(), company.name.as_str()], 32)
 }
 
 async fn create(tx: &mut Tx<'_>, user: &User, draft: &audit::Draft) -> store::Result<Made> {

@@ -15,7 +15,7 @@ use super::failure::{Dialect, Failure};
 use super::frame::Circumstances;
 use super::limit::{Decision, Key};
 use crate::model::actor::{Actor, Caller, Origin};
-use crate::model::secret::PlainToken;
+use crate::model::secret::{Kind, Secret};
 
 /// From this many wrong tokens on, an address waits for each answer.
 const PATIENCE: u32 = 10;
@@ -62,7 +62,7 @@ async fn authenticate(
     app: &App,
     dialect: Dialect,
     circumstances: Circumstances,
-    token: &PlainToken,
+    token: &Secret,
 ) -> Result<(Caller, Option<Decision>), Refused> {
     // Given back before anybody waits for a slow answer.
     let turn = take_turn(app, circumstances).await;
@@ -77,7 +77,7 @@ async fn authenticate(
         }
         Err(error) => return Err(count_stranger(app, circumstances, error.into())),
     };
-    let decision = app.limiter.check(Key::Token(identity.token), app.clock.monotonic());
+    let decision = app.limiter.check(Key::Credential(identity.credential), app.clock.monotonic());
     if decision.is_some_and(|decision| !decision.allowed) {
         app.metrics.rate_limited("credential");
         return Err((Failure::RateLimited, decision));
@@ -95,7 +95,7 @@ async fn take_turn(app: &App, circumstances: Circumstances) -> Option<SemaphoreP
 }
 
 /// The well-formed token of the one `Authorization` header; the scheme's case does not matter.
-fn presented(headers: &HeaderMap) -> Result<PlainToken, Failure> {
+fn presented(headers: &HeaderMap) -> Result<Secret, Failure> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Failure::NoCredential)?;
     if values.next().is_some() {
@@ -103,7 +103,7 @@ fn presented(headers: &HeaderMap) -> Result<PlainToken, Failure> {
     }
     let token = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("MxToken").then(|| PlainToken::parse(token.trim()))?
+        scheme.eq_ignore_ascii_case("MxToken").then(|| Secret::parse(Kind::Token, token.trim()))?
     });
     token.ok_or(Failure::MalformedCredential)
 }

@@ -16,6 +16,7 @@ use crate::domain::Directory;
 use crate::model::clock::Clock;
 use crate::model::entropy::Entropy;
 use crate::model::quota::Quota;
+use crate::outbound::mail::Mailer;
 
 /// What a deployment decides about the HTTP surface.
 #[derive(Debug, Clone)]
@@ -28,8 +29,15 @@ pub struct Settings {
     pub body_limit: usize,
     /// The longest that a body may take to arrive.
     pub body_timeout: Duration,
-    /// Whether clients reach us by https, directly or through a proxy.
-    pub https: bool,
+    /// How clients reach us, directly or through a proxy; without a slash at the end.
+    pub public_url: String,
+}
+
+impl Settings {
+    /// Whether clients reach us by https.
+    pub(super) fn https(&self) -> bool {
+        self.public_url.starts_with("https:")
+    }
 }
 
 /// How many look-ups run at once for addresses that are over their limit.
@@ -45,6 +53,7 @@ pub struct Parts {
     pub(super) gate: Arc<Gate>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) mailer: Option<Mailer>,
     pub(super) settings: Settings,
     pub(super) limiter: Limiter,
     pub(super) metrics: Metrics,
@@ -61,6 +70,7 @@ impl App {
         gate: Arc<Gate>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        mailer: Option<Mailer>,
         settings: Settings,
     ) -> Self {
         Self(Arc::new(Parts {
@@ -68,6 +78,7 @@ impl App {
             gate,
             clock,
             entropy,
+            mailer,
             limiter: Limiter::new(settings.rate_limit),
             metrics: Metrics::new(),
             request_log: RequestLog::new(),

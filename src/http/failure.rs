@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::access;
-use crate::domain::{self, Refusal};
+use crate::domain::{self, Refusal, Unknown};
 use crate::model::actor::Door;
 use crate::model::id::RequestId;
 
@@ -20,6 +20,10 @@ pub(super) enum Failure {
     RejectedCredential(access::Refusal),
     /// The caller may not, or not on this target.
     Forbidden(Refusal),
+    /// What the request names does not exist.
+    NotFound(Unknown),
+    /// What the request would make exists; names it.
+    Exists(String),
     /// The request breaks a rule; says which.
     Invalid(String),
     /// The path exists, but not with this method.
@@ -46,14 +50,16 @@ pub(super) struct Cause(pub(super) String);
 
 impl Failure {
     /// The reason, where it was a refusal and not a fault of form or ours.
-    fn reason(&self) -> Option<Reason> {
+    pub(super) fn reason(&self) -> Option<Reason> {
         match self {
             Self::NoCredential => Some(Reason("no_credential")),
             Self::MalformedCredential => Some(Reason("malformed_credential")),
             Self::RejectedCredential(refusal) => Some(Reason(refusal.as_str())),
             Self::Forbidden(refusal) => Some(Reason(refusal.as_str())),
             Self::RateLimited => Some(Reason("rate_limited")),
-            Self::Invalid(_)
+            Self::NotFound(_)
+            | Self::Exists(_)
+            | Self::Invalid(_)
             | Self::MethodNotAllowed
             | Self::TooLarge
             | Self::TooSlow
@@ -71,10 +77,8 @@ impl From<domain::Error> for Failure {
             domain::Error::Invalid(invalid) => Self::Invalid(invalid.0),
             domain::Error::Unavailable(cause) => Self::Unavailable(cause),
             domain::Error::Internal(cause) => Self::Internal(cause),
-            // No operation behind today's doors gives these.
-            error @ (domain::Error::Exists(_) | domain::Error::NotFound(_)) => {
-                Self::Internal(format!("unexpected answer of the domain: {error}"))
-            }
+            domain::Error::Exists(what) => Self::Exists(what),
+            domain::Error::NotFound(unknown) => Self::NotFound(unknown),
         }
     }
 }
@@ -122,6 +126,8 @@ fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static st
         | Failure::MalformedCredential
         | Failure::RejectedCredential(_)
         | Failure::Forbidden(_)
+        | Failure::NotFound(_)
+        | Failure::Exists(_)
         | Failure::Invalid(_)
         | Failure::MethodNotAllowed
         | Failure::RateLimited

@@ -44,7 +44,7 @@ pub(super) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     let mut response = next.run(request).await;
 
     let headers = response.headers_mut();
-    harden(headers, app.settings.https);
+    harden(headers, app.settings.https());
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         headers.insert(REQUEST_ID, value);
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::model::id::TokenId;
+use crate::model::actor::Credential;
 use crate::model::quota::Quota;
 
 /// Who is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// A credential that was let in.
-    Token(TokenId),
+    Credential(Credential),
     /// An address that showed none, or a wrong one.
     Address(IpAddr),
 }

@@ -7,6 +7,7 @@ mod admission;
 mod api;
 mod app;
 mod body;
+pub mod console;
 mod failure;
 mod frame;
 mod limit;

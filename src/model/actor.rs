@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::id::{CompanyId, RequestId, TokenId, UserId};
+use super::id::{CompanyId, RequestId, SessionId, TokenId, UserId};
 use super::scope::Scopes;
 use super::user::{Role, Status};
 
@@ -23,6 +23,26 @@ pub enum Actor {
     User(Arc<Identity>),
     /// Whoever runs the host, at the command line.
     Operator,
+    /// Whoever runs the host, in a browser, for one company and a short while.
+    BreakGlass(BreakGlass),
+}
+
+/// What a break-glass session may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakGlass {
+    /// The one company.
+    pub company: CompanyId,
+    /// The session.
+    pub session: SessionId,
+}
+
+/// What proved who somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Credential {
+    /// A personal access token.
+    Token(TokenId),
+    /// A session of somebody who signed in.
+    Session(SessionId),
 }
 
 /// A person together with the credential that proved it.
@@ -40,9 +60,9 @@ pub struct Identity {
     pub role: Role,
     /// Live status at the time of the check; only an active user is ever let in.
     pub status: Status,
-    /// The personal access token that was shown.
-    pub token: TokenId,
-    /// What that token may be used for.
+    /// What was shown.
+    pub credential: Credential,
+    /// What that may be used for; a session, for all that the role allows.
     pub scopes: Scopes,
 }
 
@@ -66,17 +86,40 @@ pub enum Door {
     UserIdentifiers,
     /// Our own HTTP API.
     Api,
+    /// The pages in the browser.
+    Console,
     /// The command line on the host.
     CommandLine,
 }
 
 impl Door {
+    /// Every door that there is.
+    pub const ALL: [Self; 5] =
+        [Self::UserDeactivation, Self::UserIdentifiers, Self::Api, Self::Console, Self::CommandLine];
+
+    /// What people call it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::UserDeactivation => "User Deactivation API",
+            Self::UserIdentifiers => "User Identifiers API",
+            Self::Api => "API",
+            Self::Console => "Console",
+            Self::CommandLine => "Command line",
+        }
+    }
+
+    /// Reads the stored name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|door| door.as_str() == text)
+    }
+
     /// The stored name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UserDeactivation => "user_deactivation_api",
             Self::UserIdentifiers => "user_identifiers_api",
             Self::Api => "api",
+            Self::Console => "console",
             Self::CommandLine => "command_line",
         }
     }

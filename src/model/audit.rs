@@ -1,8 +1,8 @@
 //! The audit trail: who did, or was refused, what to whom, by which credential, from where, when and why.
 
-use super::actor::{Actor, Caller, Origin};
+use super::actor::{Actor, Caller, Credential, Origin};
 use super::clock::Timestamp;
-use super::id::{CompanyId, EntryId, TokenId, UserId};
+use super::id::{CompanyId, EntryId, LinkId, SessionId, TokenId, UserId};
 
 /// One line of the trail, written in the transaction of what it records.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Entry {
     pub action: Action,
     /// On whom or what.
     pub subject: Option<Subject>,
+    /// Whom it concerns: the user, or the owner of what was changed.
+    pub person: Option<UserId>,
     /// Whether it was done.
     pub outcome: Outcome,
     /// What people say about it.
@@ -32,17 +34,37 @@ pub struct Entry {
 /// Who acted, as the trail keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActorRecord {
-    /// A person and the personal access token that was shown.
-    User(UserId, TokenId),
-    /// Whoever runs the host.
-    Operator,
+    /// A person and what proved it.
+    User(UserId, Proof),
+    /// Whoever runs the host; in a browser, by this session.
+    Operator(Option<SessionId>),
+    /// Somebody who proved nothing: who tried to sign in, or asked for a link.
+    Stranger,
+}
+
+/// What proved who somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// A personal access token.
+    Token(TokenId),
+    /// A session.
+    Session(SessionId),
+    /// A link that works once.
+    Link(LinkId),
 }
 
 impl From<&Caller> for ActorRecord {
     fn from(caller: &Caller) -> Self {
         match &caller.actor {
-            Actor::User(identity) => Self::User(identity.user, identity.token),
-            Actor::Operator => Self::Operator,
+            Actor::User(identity) => {
+                let proof = match identity.credential {
+                    Credential::Token(id) => Proof::Token(id),
+                    Credential::Session(id) => Proof::Session(id),
+                };
+                Self::User(identity.user, proof)
+            }
+            Actor::Operator => Self::Operator(None),
+            Actor::BreakGlass(glass) => Self::Operator(Some(glass.session)),
         }
     }
 }
@@ -52,8 +74,22 @@ impl From<&Caller> for ActorRecord {
 pub enum Action {
     /// A company was made.
     CreateCompany,
+    /// A company got another name.
+    RenameCompany,
+    /// A company got an e-mail domain.
+    AddDomain,
+    /// A company gave an e-mail domain up.
+    RemoveDomain,
+    /// How long tokens may live was set.
+    SetPolicy,
+    /// The operator made a link to a break-glass session.
+    OpenBreakGlass,
     /// A user was made.
     CreateUser,
+    /// A user got another name.
+    RenameUser,
+    /// A user got another role.
+    SetRole,
     /// A user's password was set.
     SetPassword,
     /// A user was suspended.
@@ -66,27 +102,118 @@ pub enum Action {
     ReactivateUser,
     /// The UUIDs of addresses were asked for.
     LookUpUsers,
+    /// The members were looked at; recorded only when that was refused.
+    ReadMembers,
+    /// A list of users was taken out.
+    ExportUsers,
     /// A personal access token was made.
     CreateToken,
+    /// A personal access token was replaced by a new one.
+    RotateToken,
     /// A personal access token was deleted.
     DeleteToken,
+    /// Somebody signed in.
+    StartSession,
+    /// A session was ended.
+    EndSession,
+    /// A link to set a password was made.
+    CreateLink,
+    /// The audit trail was taken out.
+    ExportTrail,
 }
 
 impl Action {
+    /// Every action that there is.
+    pub const ALL: [Self; 24] = [
+        Self::CreateCompany,
+        Self::RenameCompany,
+        Self::AddDomain,
+        Self::RemoveDomain,
+        Self::SetPolicy,
+        Self::OpenBreakGlass,
+        Self::CreateUser,
+        Self::RenameUser,
+        Self::SetRole,
+        Self::SetPassword,
+        Self::SuspendUser,
+        Self::ResumeUser,
+        Self::DeactivateUser,
+        Self::ReactivateUser,
+        Self::LookUpUsers,
+        Self::ReadMembers,
+        Self::ExportUsers,
+        Self::CreateToken,
+        Self::RotateToken,
+        Self::DeleteToken,
+        Self::StartSession,
+        Self::EndSession,
+        Self::CreateLink,
+        Self::ExportTrail,
+    ];
+
     /// The stored name: `resource.verb`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CreateCompany => "company.create",
+            Self::RenameCompany => "company.rename",
+            Self::AddDomain => "company.add_domain",
+            Self::RemoveDomain => "company.remove_domain",
+            Self::SetPolicy => "company.set_policy",
+            Self::OpenBreakGlass => "company.break_glass",
             Self::CreateUser => "user.create",
+            Self::RenameUser => "user.rename",
+            Self::SetRole => "user.set_role",
             Self::SetPassword => "user.set_password",
             Self::SuspendUser => "user.suspend",
             Self::ResumeUser => "user.resume",
             Self::DeactivateUser => "user.deactivate",
             Self::ReactivateUser => "user.reactivate",
             Self::LookUpUsers => "user.look_up",
+            Self::ReadMembers => "user.read",
+            Self::ExportUsers => "user.export",
             Self::CreateToken => "token.create",
+            Self::RotateToken => "token.rotate",
             Self::DeleteToken => "token.delete",
+            Self::StartSession => "session.start",
+            Self::EndSession => "session.end",
+            Self::CreateLink => "link.create",
+            Self::ExportTrail => "audit.export",
         }
+    }
+
+    /// What people call it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::CreateCompany => "Company made",
+            Self::RenameCompany => "Company renamed",
+            Self::AddDomain => "Domain added",
+            Self::RemoveDomain => "Domain removed",
+            Self::SetPolicy => "Token policy set",
+            Self::OpenBreakGlass => "Break-glass session prepared",
+            Self::CreateUser => "User made",
+            Self::RenameUser => "User renamed",
+            Self::SetRole => "Role set",
+            Self::SetPassword => "Password set",
+            Self::SuspendUser => "Suspended",
+            Self::ResumeUser => "Resumed",
+            Self::DeactivateUser => "Deactivated",
+            Self::ReactivateUser => "Reactivated",
+            Self::LookUpUsers => "UUIDs looked up",
+            Self::ReadMembers => "Members looked at",
+            Self::ExportUsers => "Members exported",
+            Self::CreateToken => "Token made",
+            Self::RotateToken => "Token rotated",
+            Self::DeleteToken => "Token deleted",
+            Self::StartSession => "Signed in",
+            Self::EndSession => "Session ended",
+            Self::CreateLink => "Sign-in link made",
+            Self::ExportTrail => "Audit trail exported",
+        }
+    }
+
+    /// Reads the stored name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == text)
     }
 }
 
@@ -99,6 +226,10 @@ pub enum Subject {
     User(UserId),
     /// A personal access token.
     Token(TokenId),
+    /// A session.
+    Session(SessionId),
+    /// A link that works once.
+    Link(LinkId),
 }
 
 impl Subject {
@@ -108,6 +239,8 @@ impl Subject {
             Self::Company(_) => "company",
             Self::User(_) => "user",
             Self::Token(_) => "token",
+            Self::Session(_) => "session",
+            Self::Link(_) => "link",
         }
     }
 
@@ -117,6 +250,8 @@ impl Subject {
             Self::Company(id) => id.0,
             Self::User(id) => id.0,
             Self::Token(id) => id.0,
+            Self::Session(id) => id.0,
+            Self::Link(id) => id.0,
         }
     }
 }

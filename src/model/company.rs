@@ -15,6 +15,8 @@ pub struct Company {
     pub domains: Vec<Domain>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The longest that tokens of its users may live, in days; `None` is for ever.
+    pub token_days: Option<u32>,
 }
 
 /// An e-mail domain in the one form that decides equality: ASCII, lower case (UTS 46).

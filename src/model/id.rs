@@ -49,6 +49,10 @@ identifier! {
     UserId;
     /// A personal access token; not its secret.
     TokenId;
+    /// One stay of somebody who signed in; not its secret.
+    SessionId;
+    /// A link that works once; not its secret.
+    LinkId;
     /// One line of the audit trail.
     EntryId;
     /// One request, or one run of the command line: it stands in the answer, the log and the audit trail.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Invalid;
+use super::user::Role;
 
 /// One permission of a token, by the vendor's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +29,31 @@ impl Scope {
         }
     }
 
+    /// The API that asks for it.
+    pub fn api(self) -> &'static str {
+        match self {
+            Self::UserDeactivationWrite => "User Deactivation API",
+            Self::UserIdentifiersRead => "User Identifiers API",
+            Self::AuditLoggingRead => "Audit Logging API",
+        }
+    }
+
+    /// What it permits, in a sentence.
+    pub fn explained(self) -> &'static str {
+        match self {
+            Self::UserDeactivationWrite => "Deactivate users of your company: end all that they hold.",
+            Self::UserIdentifiersRead => "Look up the UUIDs of users of your company by their e-mail addresses.",
+            Self::AuditLoggingRead => "Read your company's audit log.",
+        }
+    }
+
+    /// Who may give it to a token of his own, and use it.
+    pub fn role(self) -> Role {
+        match self {
+            Self::UserDeactivationWrite | Self::UserIdentifiersRead | Self::AuditLoggingRead => Role::MendixAdmin,
+        }
+    }
+
     /// Reads a name on the wire.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| {
@@ -45,6 +71,11 @@ pub struct Scopes {
 }
 
 impl Scopes {
+    /// All that somebody in this role may use.
+    pub fn of_role(role: Role) -> Self {
+        Scope::ALL.into_iter().filter(|scope| role >= scope.role()).collect()
+    }
+
     /// Whether this permission is among them.
     pub fn contains(self, scope: Scope) -> bool {
         self.bits & bit(scope) != 0

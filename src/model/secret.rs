@@ -7,27 +7,52 @@ use zeroize::Zeroizing;
 
 use super::entropy::Entropy;
 
-/// Opens every personal access token. Never change it: tokens in the field, and the scanners that search leaks
-/// for them, know it.
-const PREFIX: &str = "obp_";
 const RANDOM_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 6;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A token in plain: `obp_`, 32 characters of base62 (190 bits), and 6 of base62 with the CRC32 of what stands before.
-pub struct PlainToken(Zeroizing<String>);
+/// What a secret is for: one of a kind is never taken for one of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A personal access token.
+    Token,
+    /// A session of somebody who signed in.
+    Session,
+    /// A link that works once.
+    Link,
+}
 
-impl PlainToken {
+impl Kind {
+    /// Every kind that there is.
+    pub const ALL: [Self; 3] = [Self::Token, Self::Session, Self::Link];
+
+    /// Opens every secret of the kind. Never change one: secrets in the field, and the scanners that search leaks for
+    /// them, know it.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Token => "obp_",
+            Self::Session => "obs_",
+            Self::Link => "obl_",
+        }
+    }
+}
+
+/// A secret in plain: the prefix of its kind, 32 characters of base62 (190 bits), and 6 of base62 with the CRC32 of
+/// what stands before.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
     /// Makes a new one.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + RANDOM_LENGTH + CHECKSUM_LENGTH));
-        text.push_str(PREFIX);
+    pub fn generate(kind: Kind, entropy: &dyn Entropy) -> Self {
+        let prefix = kind.prefix();
+        let mut text = Zeroizing::new(String::with_capacity(prefix.len() + RANDOM_LENGTH + CHECKSUM_LENGTH));
+        text.push_str(prefix);
         let mut bytes = Zeroizing::new([0; RANDOM_LENGTH]);
-        while text.len() < PREFIX.len() + RANDOM_LENGTH {
+        while text.len() < prefix.len() + RANDOM_LENGTH {
             entropy.fill(bytes.as_mut());
             // 248 is the greatest multiple of 62 in a byte: what lies above would favour some characters.
             let fair = bytes.iter().filter(|byte| **byte < 248);
-            let missing = PREFIX.len() + RANDOM_LENGTH - text.len();
+            let missing = prefix.len() + RANDOM_LENGTH - text.len();
             text.extend(fair.take(missing).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
         }
         let checksum = checksum(&text);
@@ -35,19 +60,19 @@ impl PlainToken {
         Self(text)
     }
 
-    /// Takes a text that has a token's form and checksum; nothing else can be one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix(PREFIX)?;
+    /// Takes a text that has the form of this kind and its checksum; nothing else can be one.
+    pub fn parse(kind: Kind, text: &str) -> Option<Self> {
+        let rest = text.strip_prefix(kind.prefix())?;
         if rest.len() != RANDOM_LENGTH + CHECKSUM_LENGTH || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return None;
         }
-        let (body, given) = text.split_at(PREFIX.len() + RANDOM_LENGTH);
+        let (body, given) = text.split_at(kind.prefix().len() + RANDOM_LENGTH);
         (checksum(body) == given).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
     /// What is stored in its place.
-    pub fn digest(&self) -> TokenDigest {
-        TokenDigest(Sha256::digest(self.0.as_bytes()).into())
+    pub fn digest(&self) -> SecretDigest {
+        SecretDigest(Sha256::digest(self.0.as_bytes()).into())
     }
 
     /// Its last four characters, by which its owner knows it again.
@@ -61,19 +86,19 @@ impl PlainToken {
     }
 }
 
-impl fmt::Debug for PlainToken {
+impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PlainToken(…)")
+        f.write_str("Secret(…)")
     }
 }
 
-/// SHA-256 of a token. A fast hash is right here: the token holds 190 bits that nobody chose.
+/// SHA-256 of a secret. A fast hash is right here: the secret holds 190 bits that nobody chose.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TokenDigest(pub [u8; 32]);
+pub struct SecretDigest(pub [u8; 32]);
 
-impl fmt::Debug for TokenDigest {
+impl fmt::Debug for SecretDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenDigest(…)")
+        f.write_str("SecretDigest(…)")
     }
 }
 
@@ -95,36 +120,45 @@ mod tests {
     #[test]
     fn a_made_token_is_read_again_and_differs_from_the_next() {
         let entropy = SeededEntropy::new(1);
-        let (one, two) = (PlainToken::generate(&entropy), PlainToken::generate(&entropy));
+        let (one, two) = (Secret::generate(Kind::Token, &entropy), Secret::generate(Kind::Token, &entropy));
         assert_eq!(one.reveal().len(), 42);
-        assert_eq!(PlainToken::parse(one.reveal()).map(|token| token.digest()), Some(one.digest()));
+        assert_eq!(Secret::parse(Kind::Token, one.reveal()).map(|token| token.digest()), Some(one.digest()));
         assert_ne!(one.digest(), two.digest());
     }
 
     #[test]
     fn one_changed_character_anywhere_makes_it_no_token() {
-        let token = PlainToken::generate(&SeededEntropy::new(2));
+        let token = Secret::generate(Kind::Token, &SeededEntropy::new(2));
         for place in 0..token.reveal().len() {
             let mut bytes = token.reveal().as_bytes().to_vec();
             bytes[place] = if bytes[place] == b'x' { b'y' } else { b'x' };
             let changed = String::from_utf8(bytes).unwrap_or_default();
-            assert!(PlainToken::parse(&changed).is_none(), "{changed}");
+            assert!(Secret::parse(Kind::Token, &changed).is_none(), "{changed}");
         }
     }
 
     #[test]
     fn what_has_not_the_form_is_no_token() {
-        let token = PlainToken::generate(&SeededEntropy::new(3));
+        let token = Secret::generate(Kind::Token, &SeededEntropy::new(3));
         let text = token.reveal();
         for wrong in ["", "obp_", "ghp_", &text[1..], &text[..41], &format!("{text}a"), &format!(" {text}"), "obp_é"] {
-            assert!(PlainToken::parse(wrong).is_none(), "{wrong}");
+            assert!(Secret::parse(Kind::Token, wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_one_kind_is_none_of_another() {
+        for kind in Kind::ALL {
+            let secret = Secret::generate(kind, &SeededEntropy::new(3));
+            let taken = Kind::ALL.map(|other| Secret::parse(other, secret.reveal()).is_some());
+            assert_eq!(taken, Kind::ALL.map(|other| other == kind));
         }
     }
 
     #[test]
     fn debug_output_shows_no_secret() {
-        let token = PlainToken::generate(&SeededEntropy::new(4));
-        assert_eq!(format!("{token:?} {:?}", token.digest()), "PlainToken(…) TokenDigest(…)");
+        let token = Secret::generate(Kind::Token, &SeededEntropy::new(4));
+        assert_eq!(format!("{token:?} {:?}", token.digest()), "Secret(…) SecretDigest(…)");
     }
 
     #[test]
@@ -132,7 +166,7 @@ mod tests {
         let entropy = SeededEntropy::new(5);
         let mut counts = std::collections::BTreeMap::<u8, u32>::new();
         for _ in 0..2_000 {
-            for byte in &PlainToken::generate(&entropy).reveal().as_bytes()[4..36] {
+            for byte in &Secret::generate(Kind::Token, &entropy).reveal().as_bytes()[4..36] {
                 *counts.entry(*byte).or_default() += 1;
             }
         }

@@ -1,6 +1,7 @@
 //! Short texts that people write: names, reasons, tickets.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::Invalid;
 
@@ -58,6 +59,25 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
+/// The form in which names are sorted and searched: folded, and without accents.
+pub fn search_key(text: &str) -> String {
+    fold(text).nfd().filter(|c| !is_combining_mark(*c)).collect()
+}
+
+/// The words of some texts, as they are searched: each once, at most `limit`.
+pub fn words<'t>(texts: impl IntoIterator<Item = &'t str>, limit: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for text in texts {
+        let key = search_key(text);
+        for word in key.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            if words.len() < limit && words.iter().all(|known| known != word) {
+                words.push(word.to_owned());
+            }
+        }
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -70,6 +90,16 @@ mod tests {
         for wrong in ["", "   ", "Adam", "A\nB", "\u{0}", "\u{200b}", "A\u{202e}B", "A\u{2028}B"] {
             assert!(one_line("name", wrong, 3).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn words_are_folded_and_come_once() {
+        assert_eq!(
+            words(["José O'Hara", "jose.ohara@acme.example"], 16),
+            ["jose", "o", "hara", "ohara", "acme", "example"]
+        );
+        assert_eq!(words(["a b c"], 2), ["a", "b"]);
+        assert!(words(["—"], 2).is_empty());
     }
 
     proptest! {

@@ -39,6 +39,8 @@ impl Token {
 pub enum EndReason {
     /// Somebody deleted it.
     Deleted,
+    /// Its owner took a new one in its place.
+    Rotated,
     /// Its owner was deactivated.
     OwnerDeactivated,
 }
@@ -48,12 +50,13 @@ impl EndReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deleted => "deleted",
+            Self::Rotated => "rotated",
             Self::OwnerDeactivated => "owner_deactivated",
         }
     }
 
     /// Reads the stored name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Deleted, Self::OwnerDeactivated].into_iter().find(|reason| reason.as_str() == text)
+        [Self::Deleted, Self::Rotated, Self::OwnerDeactivated].into_iter().find(|reason| reason.as_str() == text)
     }
 }

@@ -87,6 +87,16 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 
+    /// What people call it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Member => "Member",
+            Self::MemberManager => "Member Manager",
+            Self::CompanyManager => "Company Manager",
+            Self::MendixAdmin => "Mendix Admin",
+        }
+    }
+
     /// Whether this is the role that deactivates others.
     pub fn is_admin(self) -> bool {
         self == Self::MendixAdmin

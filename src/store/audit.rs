@@ -2,20 +2,28 @@
 
 use uuid::Uuid;
 
-use super::engine::Row;
-use super::{Result, Tx};
-use crate::model::audit::{ActorRecord, Entry, Outcome, Subject};
+use super::engine::{Row, Value};
+use super::{Error, Result, Tx};
+use crate::model::audit::{Action, ActorRecord, Entry, Outcome, Proof, Subject};
 use crate::model::clock::Timestamp;
-use crate::model::id::{CompanyId, RequestId, TokenId, UserId};
+use crate::model::id::{CompanyId, LinkId, RequestId, SessionId, TokenId, UserId};
 
 /// Adds a line.
 pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
     const APPEND: &str = "INSERT INTO audit_entries (id, at, company_id, actor_kind, actor_user_id, actor_token_id, \
-        door, request_id, client_address, action, subject_kind, subject_id, outcome, refusal, reason, ticket, detail) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
-    let (kind, user, token) = match entry.actor {
-        ActorRecord::User(user, token) => ("user", Some(user.0), Some(token.0)),
-        ActorRecord::Operator => ("operator", None, None),
+        actor_session_id, actor_link_id, door, request_id, client_address, action, subject_kind, subject_id, \
+        person_id, outcome, refusal, reason, ticket, detail) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+    let (kind, user, proof) = match entry.actor {
+        ActorRecord::User(user, proof) => ("user", Some(user.0), Some(proof)),
+        ActorRecord::Operator(session) => ("operator", None, session.map(Proof::Session)),
+        ActorRecord::Stranger => ("stranger", None, None),
+    };
+    let (token, session, link) = match proof {
+        Some(Proof::Token(id)) => (Some(id.0), None, None),
+        Some(Proof::Session(id)) => (None, Some(id.0), None),
+        Some(Proof::Link(id)) => (None, None, Some(id.0)),
+        None => (None, None, None),
     };
     let (outcome, refusal) = match entry.outcome {
         Outcome::Done => ("done", None),
@@ -28,12 +36,15 @@ pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
         kind.into(),
         user.into(),
         token.into(),
+        session.into(),
+        link.into(),
         entry.origin.door.as_str().into(),
         entry.origin.request.0.into(),
         entry.origin.address.map(|address| address.to_string()).into(),
         entry.action.as_str().into(),
         entry.subject.map(Subject::kind).into(),
         entry.subject.map(Subject::id).into(),
+        entry.person.map(|id| id.0).into(),
         outcome.into(),
         refusal.into(),
         entry.note.reason.clone().into(),
@@ -52,10 +63,10 @@ pub struct Stored {
     pub at: Timestamp,
     /// Whose trail it stands in.
     pub company: Option<CompanyId>,
-    /// Who; `None` is the host's operator.
-    pub actor: Option<UserId>,
-    /// By which personal access token.
-    pub token: Option<TokenId>,
+    /// Who, and by which credential.
+    pub actor: ActorRecord,
+    /// The actor's address, where it is a user.
+    pub actor_email: Option<String>,
     /// Through which door.
     pub door: String,
     /// Under which request id.
@@ -68,6 +79,10 @@ pub struct Stored {
     pub subject_kind: Option<String>,
     /// On whom or what.
     pub subject: Option<Uuid>,
+    /// Whom it concerns.
+    pub person: Option<UserId>,
+    /// The address of whom it concerns, if there is such a user in the company.
+    pub person_email: Option<String>,
     /// Why it was refused; `None` when it was done.
     pub refusal: Option<String>,
     /// Why, in somebody's words.
@@ -78,43 +93,101 @@ pub struct Stored {
     pub detail: Option<String>,
 }
 
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT seq, at, company_id, actor_user_id, actor_token_id, door, request_id, client_address, action, ",
-            "subject_kind, subject_id, refusal, reason, ticket, detail FROM audit_entries ",
-            $rest
-        )
-    };
+/// Which lines of a trail.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this company, or of all.
+    pub company: Option<CompanyId>,
+    /// At or after this instant.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// By this user.
+    pub actor: Option<UserId>,
+    /// That concern this user.
+    pub person: Option<UserId>,
+    /// Of this action.
+    pub action: Option<Action>,
+    /// Only what was done, or only what was refused.
+    pub done: Option<bool>,
 }
 
-/// Up to `limit` lines after the given place, the oldest first; of one company, or of all.
-pub async fn list_after(tx: &mut Tx<'_>, company: Option<CompanyId>, after: i64, limit: i64) -> Result<Vec<Stored>> {
-    const LIST: &str = select!("WHERE seq > $1 ORDER BY seq LIMIT $2");
-    const LIST_OF_COMPANY: &str = select!("WHERE company_id = $3 AND seq > $1 ORDER BY seq LIMIT $2");
-    let rows = match company {
-        None => tx.rows(LIST, &[after.into(), limit.into()]).await?,
-        Some(company) => tx.rows(LIST_OF_COMPANY, &[after.into(), limit.into(), company.0.into()]).await?,
+/// In which order, and behind which place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The oldest first, after this place.
+    Forward(i64),
+    /// The newest first, before this place.
+    Backward(i64),
+}
+
+/// Up to `limit` lines of a trail.
+pub async fn list(tx: &mut Tx<'_>, filter: &Filter, direction: Direction, limit: i64) -> Result<Vec<Stored>> {
+    const SELECT: &str = "SELECT e.seq, e.at, e.company_id, e.actor_kind, e.actor_user_id, e.actor_token_id, \
+        e.actor_session_id, e.actor_link_id, a.email, e.door, e.request_id, e.client_address, e.action, \
+        e.subject_kind, e.subject_id, e.person_id, p.email, e.refusal, e.reason, e.ticket, e.detail \
+        FROM audit_entries e LEFT JOIN users a ON a.id = e.actor_user_id \
+        LEFT JOIN users p ON p.id = e.person_id AND p.company_id = e.company_id";
+    let (comparison, order, place) = match direction {
+        Direction::Forward(place) => (">", "ASC", place),
+        Direction::Backward(place) => ("<", "DESC", place),
     };
-    rows.into_iter().map(stored).collect()
+    let mut values: Vec<Value> = vec![limit.into(), place.into()];
+    let mut conditions = format!("e.seq {comparison} $2");
+    let mut add = |column: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            values.push(value);
+            conditions += &format!(" AND e.{column} ${}", values.len());
+        }
+    };
+    add("company_id =", filter.company.map(|id| id.0.into()));
+    add("at >=", filter.from.map(|at| at.0.into()));
+    add("at <", filter.until.map(|at| at.0.into()));
+    add("actor_user_id =", filter.actor.map(|id| id.0.into()));
+    add("person_id =", filter.person.map(|id| id.0.into()));
+    add("action =", filter.action.map(|action| action.as_str().into()));
+    add("outcome =", filter.done.map(|done| if done { "done" } else { "refused" }.into()));
+    let sql = format!("{SELECT} WHERE {conditions} ORDER BY e.seq {order} LIMIT $1");
+    tx.rows(&sql, &values).await?.into_iter().map(stored).collect()
+}
+
+/// A number that grows with each line that is added to a company's trail, in whatever order they are committed.
+pub async fn pulse(tx: &mut Tx<'_>, company: CompanyId) -> Result<i64> {
+    const PULSE: &str = "SELECT CAST(COALESCE(SUM(seq), 0) AS BIGINT) FROM \
+        (SELECT seq FROM audit_entries WHERE company_id = $1 ORDER BY seq DESC LIMIT 100) latest";
+    let row = tx.row(PULSE, &[company.0.into()]).await?;
+    row.ok_or_else(|| Error::Broken("a sum gave no row".to_owned()))?.get(0)
 }
 
 fn stored(mut row: Row) -> Result<Stored> {
+    let session = row.get::<Option<_>>(6)?.map(SessionId);
+    let proof = row.get::<Option<_>>(5)?.map(|id| Proof::Token(TokenId(id)));
+    let proof = proof.or(session.map(Proof::Session));
+    let proof = proof.or(row.get::<Option<_>>(7)?.map(|id| Proof::Link(LinkId(id))));
+    let kind: String = row.get(3)?;
+    let actor = match (kind.as_str(), row.get::<Option<_>>(4)?, proof) {
+        ("user", Some(user), Some(proof)) => ActorRecord::User(UserId(user), proof),
+        ("operator", None, _) => ActorRecord::Operator(session),
+        ("stranger", None, None) => ActorRecord::Stranger,
+        _ => return Err(Error::Broken("an audit entry has no known actor".to_owned())),
+    };
     Ok(Stored {
         seq: row.get(0)?,
         at: Timestamp(row.get(1)?),
         company: row.get::<Option<_>>(2)?.map(CompanyId),
-        actor: row.get::<Option<_>>(3)?.map(UserId),
-        token: row.get::<Option<_>>(4)?.map(TokenId),
-        door: row.get(5)?,
-        request: RequestId(row.get(6)?),
-        address: row.get(7)?,
-        action: row.get(8)?,
-        subject_kind: row.get(9)?,
-        subject: row.get(10)?,
-        refusal: row.get(11)?,
-        reason: row.get(12)?,
-        ticket: row.get(13)?,
-        detail: row.get(14)?,
+        actor,
+        actor_email: row.get(8)?,
+        door: row.get(9)?,
+        request: RequestId(row.get(10)?),
+        address: row.get(11)?,
+        action: row.get(12)?,
+        subject_kind: row.get(13)?,
+        subject: row.get(14)?,
+        person: row.get::<Option<_>>(15)?.map(UserId),
+        person_email: row.get(16)?,
+        refusal: row.get(17)?,
+        reason: row.get(18)?,
+        ticket: row.get(19)?,
+        detail: row.get(20)?,
     })
 }

@@ -8,26 +8,51 @@ use crate::model::id::CompanyId;
 
 /// Adds a company with its domains. [`Error::Taken`] when its name or one of the domains belongs to another.
 pub async fn insert(tx: &mut Tx<'_>, company: &Company) -> Result<()> {
-    const INSERT: &str = "INSERT INTO companies (id, name, name_key, created_at) VALUES ($1, $2, $3, $4)";
-    const INSERT_DOMAIN: &str = "INSERT INTO company_domains (domain, company_id) VALUES ($1, $2)";
-    let Company { id, name, domains, created_at } = company;
-    let values = [id.0.into(), name.as_str().into(), name_key(name).into(), created_at.0.into()];
+    const INSERT: &str =
+        "INSERT INTO companies (id, name, name_key, created_at, token_days) VALUES ($1, $2, $3, $4, $5)";
+    let Company { id, name, domains, created_at, token_days } = company;
+    let days = token_days.map(i64::from);
+    let values = [id.0.into(), name.as_str().into(), name_key(name).into(), created_at.0.into(), days.into()];
     tx.execute_one(INSERT, &values).await?;
     for domain in domains {
-        tx.execute_one(INSERT_DOMAIN, &[domain.as_str().into(), id.0.into()]).await?;
+        add_domain(tx, *id, domain).await?;
     }
     Ok(())
 }
 
+/// Gives a company a domain. [`Error::Taken`] when it belongs to another.
+pub async fn add_domain(tx: &mut Tx<'_>, id: CompanyId, domain: &Domain) -> Result<()> {
+    const INSERT: &str = "INSERT INTO company_domains (domain, company_id) VALUES ($1, $2)";
+    tx.execute_one(INSERT, &[domain.as_str().into(), id.0.into()]).await
+}
+
+/// Takes a domain from a company; says whether it had it.
+pub async fn remove_domain(tx: &mut Tx<'_>, id: CompanyId, domain: &Domain) -> Result<bool> {
+    const REMOVE: &str = "DELETE FROM company_domains WHERE domain = $1 AND company_id = $2";
+    Ok(tx.execute(REMOVE, &[domain.as_str().into(), id.0.into()]).await? == 1)
+}
+
+/// Gives a company another name. [`Error::Taken`] when another one has it.
+pub async fn rename(tx: &mut Tx<'_>, id: CompanyId, name: &str) -> Result<()> {
+    const RENAME: &str = "UPDATE companies SET name = $2, name_key = $3 WHERE id = $1";
+    tx.execute_one(RENAME, &[id.0.into(), name.into(), name_key(name).into()]).await
+}
+
+/// Sets the longest that tokens may live, in days.
+pub async fn set_token_days(tx: &mut Tx<'_>, id: CompanyId, days: Option<u32>) -> Result<()> {
+    const SET: &str = "UPDATE companies SET token_days = $2 WHERE id = $1";
+    tx.execute_one(SET, &[id.0.into(), days.map(i64::from).into()]).await
+}
+
 /// The company with this identifier.
 pub async fn find(tx: &mut Tx<'_>, id: CompanyId) -> Result<Option<Company>> {
-    const FIND: &str = "SELECT id, name, created_at FROM companies WHERE id = $1";
+    const FIND: &str = "SELECT id, name, created_at, token_days FROM companies WHERE id = $1";
     find_by(tx, FIND, id.0.into()).await
 }
 
 /// The company with this name, whatever its case.
 pub async fn find_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Company>> {
-    const FIND: &str = "SELECT id, name, created_at FROM companies WHERE name_key = $1";
+    const FIND: &str = "SELECT id, name, created_at, token_days FROM companies WHERE name_key = $1";
     find_by(tx, FIND, name_key(name).into()).await
 }
 
@@ -49,7 +74,7 @@ pub async fn lock(tx: &mut Tx<'_>, id: CompanyId) -> Result<()> {
 
 /// Up to `limit` companies after the given one, by identifier.
 pub async fn list_after(tx: &mut Tx<'_>, after: Option<CompanyId>, limit: i64) -> Result<Vec<Company>> {
-    const LIST: &str = "SELECT id, name, created_at FROM companies WHERE id > $1 ORDER BY id LIMIT $2";
+    const LIST: &str = "SELECT id, name, created_at, token_days FROM companies WHERE id > $1 ORDER BY id LIMIT $2";
     let after = after.map_or(uuid::Uuid::nil(), |id| id.0);
     let mut found = Vec::new();
     for row in tx.rows(LIST, &[after.into(), limit.into()]).await? {
@@ -78,5 +103,6 @@ fn company(mut row: Row) -> Result<Company> {
         name: row.get(1)?,
         domains: Vec::new(),
         created_at: Timestamp(row.get(2)?),
+        token_days: row.get::<Option<i64>>(3)?.and_then(|days| u32::try_from(days).ok()),
     })
 }

@@ -6,6 +6,9 @@ pub mod audit;
 pub mod changes;
 pub mod companies;
 mod engine;
+pub mod links;
+pub mod members;
+pub mod sessions;
 pub mod tokens;
 pub mod users;
 
@@ -38,7 +41,10 @@ impl Store {
             Location::Sqlite(path) => engine::Engine::open_sqlite(path).await?,
             Location::Postgres(url, options) => engine::Engine::open_postgres(&url, &options).await?,
         };
-        Ok(Self { engine })
+        let store = Self { engine };
+        // In short transactions: other nodes may be at work.
+        while store.write(async |tx| users::index_missing(tx, 500).await).await? > 0 {}
+        Ok(store)
     }
 
     /// The state of the database at this instant: two equal ones have no commit, by whatever process, between them.

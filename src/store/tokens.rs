@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::engine::Row;
 use super::{Error, Result, Tx};
-use crate::model::actor::Identity;
+use crate::model::actor::{Credential, Identity};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, TokenId, UserId};
 use crate::model::scope::Scopes;
-use crate::model::secret::TokenDigest;
+use crate::model::secret::SecretDigest;
 use crate::model::token::{EndReason, Token};
 use crate::model::user::{Role, Status};
 
@@ -35,7 +35,7 @@ pub struct Held {
 }
 
 /// Adds a token under the digest of its secret.
-pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: TokenDigest) -> Result<()> {
+pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: SecretDigest) -> Result<()> {
     const INSERT: &str = "INSERT INTO tokens (id, user_id, name, digest, hint, scopes, created_at, expires_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let values = [
@@ -52,7 +52,7 @@ pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: TokenDigest) -> Resu
 }
 
 /// The token with this digest and its owner's live state, in one statement.
-pub async fn find_held(tx: &mut Tx<'_>, digest: TokenDigest) -> Result<Option<Held>> {
+pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<Held>> {
     const FIND: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
         u.id, u.company_id, u.email, u.name, u.role, u.status \
         FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
@@ -69,6 +69,27 @@ pub async fn find(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
 pub async fn list_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Token>> {
     const LIST: &str = select!("WHERE user_id = $1 ORDER BY created_at DESC, id DESC");
     tx.rows(LIST, &[user.0.into()]).await?.into_iter().map(token).collect()
+}
+
+/// Up to `limit` tokens of a user that are neither ended nor over, the latest used first, and how many there are.
+pub async fn list_live_of(tx: &mut Tx<'_>, user: UserId, now: Timestamp, limit: i64) -> Result<(Vec<Token>, u64)> {
+    const LIST: &str = select!(
+        "WHERE user_id = $1 AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
+         ORDER BY COALESCE(last_used_at, 0) DESC, id LIMIT $3"
+    );
+    const COUNT: &str = "SELECT COUNT(*) FROM tokens \
+        WHERE user_id = $1 AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+    let rows = tx.rows(LIST, &[user.0.into(), now.0.into(), limit.into()]).await?;
+    let row = tx.row(COUNT, &[user.0.into(), now.0.into()]).await?;
+    let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
+    Ok((rows.into_iter().map(token).collect::<Result<_>>()?, count.unsigned_abs()))
+}
+
+/// Lets no live token of a company outlive this instant; says how many had been going to.
+pub async fn shorten_all_of(tx: &mut Tx<'_>, company: CompanyId, expires_at: Timestamp) -> Result<u64> {
+    const SHORTEN: &str = "UPDATE tokens SET expires_at = $2 WHERE ended_at IS NULL \
+        AND (expires_at IS NULL OR expires_at > $2) AND user_id IN (SELECT id FROM users WHERE company_id = $1)";
+    tx.execute(SHORTEN, &[company.0.into(), expires_at.0.into()]).await
 }
 
 /// How many tokens of a user have not been ended.
@@ -124,7 +145,7 @@ fn held(mut row: Row) -> Result<Held> {
     let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
     let (scopes, role, status): (String, String, String) = (row.get(1)?, row.get(9)?, row.get(10)?);
     let identity = Identity {
-        token: TokenId(row.get(0)?),
+        credential: Credential::Token(TokenId(row.get(0)?)),
         scopes: Scopes::from_stored(&scopes),
         user: UserId(row.get(5)?),
         company: CompanyId(row.get(6)?),

@@ -1,13 +1,24 @@
 //! Users. Only `domain::transitions` may call [`set_status`] and [`deactivate`].
+//!
+//! What lists and searches go by is derived from the name and the address, here, whenever one of them is written.
 
 use super::engine::{Row, Value};
 use super::{Error, Result, Tx};
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{CompanyId, UserId};
-use crate::model::user::{Role, Status, User};
+use crate::model::text;
+pub(super) use crate::model::user::User;
+use crate::model::user::{Role, Status};
 
-/// Reads as `SELECT <these> FROM users …`; [`user`] takes them in this order.
+/// Reads as `SELECT <these> FROM`; [`user`] takes them in this order.
+macro_rules! select_users {
+    () => {
+        "SELECT id, company_id, email, name, role, status, status_since, created_at, email_key FROM"
+    };
+}
+pub(super) use select_users;
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -20,8 +31,8 @@ macro_rules! select {
 /// Adds a user. [`Error::Taken`] when somebody has the same address, in whatever spelling.
 pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
     const INSERT: &str = "INSERT INTO users \
-        (id, company_id, email, email_key, name, role, status, status_since, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        (id, company_id, email, email_key, name, role, status, status_since, created_at, name_key) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let values = [
         user.id.0.into(),
         user.company.0.into(),
@@ -32,8 +43,46 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
         user.status.as_str().into(),
         user.status_since.0.into(),
         user.created_at.0.into(),
+        text::search_key(&user.name).into(),
     ];
-    tx.execute_one(INSERT, &values).await
+    tx.execute_one(INSERT, &values).await?;
+    insert_words(tx, user).await
+}
+
+/// The most words of a user that are searched.
+const WORDS: usize = 24;
+
+async fn insert_words(tx: &mut Tx<'_>, user: &User) -> Result<()> {
+    const INSERT: &str = "INSERT INTO user_words (user_id, company_id, word) VALUES ($1, $2, $3)";
+    for word in text::words([user.name.as_str(), user.email.key()], WORDS) {
+        tx.execute_one(INSERT, &[user.id.0.into(), user.company.0.into(), word.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Gives a user another name.
+pub async fn rename(tx: &mut Tx<'_>, user: &User, name: &str) -> Result<()> {
+    const RENAME: &str = "UPDATE users SET name = $2, name_key = $3 WHERE id = $1";
+    const FORGET: &str = "DELETE FROM user_words WHERE user_id = $1";
+    tx.execute_one(RENAME, &[user.id.0.into(), name.into(), text::search_key(name).into()]).await?;
+    tx.execute(FORGET, &[user.id.0.into()]).await?;
+    insert_words(tx, &User { name: name.to_owned(), ..user.clone() }).await
+}
+
+/// Derives what lists and searches go by for up to `limit` users of whom an older version did not; says for how many.
+pub async fn index_missing(tx: &mut Tx<'_>, limit: i64) -> Result<usize> {
+    const LIST: &str = select!("WHERE name_key IS NULL ORDER BY id LIMIT $1");
+    let found: Vec<User> = tx.rows(LIST, &[limit.into()]).await?.into_iter().map(user).collect::<Result<_>>()?;
+    for user in &found {
+        rename(tx, user, &user.name).await?;
+    }
+    Ok(found.len())
+}
+
+/// Gives a user another role than he has.
+pub async fn set_role(tx: &mut Tx<'_>, id: UserId, role: Role) -> Result<()> {
+    const SET: &str = "UPDATE users SET role = $2 WHERE id = $1 AND role <> $2";
+    tx.execute_one(SET, &[id.0.into(), role.as_str().into()]).await
 }
 
 /// The user with this identifier, of whatever company.
@@ -94,6 +143,13 @@ pub async fn deactivate(tx: &mut Tx<'_>, id: UserId, since: Timestamp) -> Result
     tx.execute_one(DEACTIVATE, &[id.0.into(), since.0.into()]).await
 }
 
+/// The user with this address and the hash of the password, a PHC string.
+pub async fn find_with_password_hash(tx: &mut Tx<'_>, email: &Email) -> Result<Option<(User, Option<String>)>> {
+    let Some(user) = find_by_email(tx, email).await? else { return Ok(None) };
+    let hash = find_password_hash(tx, user.id).await?;
+    Ok(Some((user, hash)))
+}
+
 /// The password hash of one user, a PHC string.
 pub async fn find_password_hash(tx: &mut Tx<'_>, id: UserId) -> Result<Option<String>> {
     const FIND: &str = "SELECT password_hash FROM users WHERE id = $1";
@@ -114,7 +170,7 @@ pub async fn count_other_active_admins(tx: &mut Tx<'_>, company: CompanyId, besi
     row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)
 }
 
-fn user(mut row: Row) -> Result<User> {
+pub(super) fn user(mut row: Row) -> Result<User> {
     let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
     let (email, role, status): (String, String, String) = (row.get(2)?, row.get(4)?, row.get(5)?);
     Ok(User {

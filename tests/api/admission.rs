@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use offboard::domain::passwords::Password;
 use offboard::model::scope::Scope;
 use reqwest::Method;
 
@@ -121,7 +122,11 @@ async fn a_reactivated_user_starts_without_credentials(engine: Engine) {
     let platform = Platform::start(engine).await;
     let acme = platform.company("Acme").await;
     let (ada, lee) = (platform.admin(&acme, "ada").await, platform.member(&acme, "lee").await);
-    platform.directory.set_password(&operator(), lee.id, "correct horse").await.unwrap();
+    platform
+        .directory
+        .set_password(&operator(), lee.id, Password::new("correct horse battery".to_owned()))
+        .await
+        .unwrap();
     platform.deactivate(&ada, lee.id).await;
     assert!(
         platform
@@ -130,7 +135,13 @@ async fn a_reactivated_user_starts_without_credentials(engine: Engine) {
             .await
             .is_err()
     );
-    assert!(platform.directory.set_password(&operator(), lee.id, "correct horse").await.is_err());
+    assert!(
+        platform
+            .directory
+            .set_password(&operator(), lee.id, Password::new("correct horse battery".to_owned()))
+            .await
+            .is_err()
+    );
     platform.directory.reactivate(&operator(), lee.id, act()).await.unwrap();
     assert_eq!(platform.me(&lee.token).await, 401);
     let id = lee.id;

@@ -150,7 +150,7 @@ async fn every_mutation_leaves_exactly_one_audit_entry(engine: Engine) {
         let reads = operation.method.is_safe() || READ_BY_POST.contains(&operation.id.as_str());
         assert_eq!(entries.len(), usize::from(!reads), "{}: {entries:?}", operation.id);
         for entry in entries {
-            assert_eq!((entry.request, entry.actor), (answer.request_id(), Some(ada.id)));
+            assert_eq!((entry.request, entry.actor), (answer.request_id(), ada.by_token()));
             assert!(serde_json::from_str::<Value>(entry.detail.as_deref().unwrap_or("null")).is_ok());
         }
     }

@@ -1,5 +1,6 @@
 //! API 1: every row of the contract.
 
+use offboard::model::audit::{ActorRecord, Proof};
 use offboard::model::scope::Scope;
 use offboard::model::user::{Role, Status};
 use reqwest::Method;
@@ -275,19 +276,20 @@ async fn refused_attempts_stand_in_the_audit_trail(engine: Engine) {
         platform.member(&acme, "lee").await,
         platform.member(&globex, "zoe").await,
     );
-    let (_, scopeless) = platform.token(ada.id, &[Scope::AuditLoggingRead]).await;
+    let (id, scopeless) = platform.token(ada.id, &[Scope::AuditLoggingRead]).await;
+    let scopeless_ada = ActorRecord::User(ada.id, Proof::Token(id));
     let attempts = [
-        (platform.patch(&scopeless, &lee.id.to_string(), "").await, ada.id, lee.id, "missing_scope"),
-        (platform.deactivate(&lee, ada.id).await, lee.id, ada.id, "not_admin"),
-        (platform.deactivate(&ada, ada.id).await, ada.id, ada.id, "oneself"),
-        (platform.deactivate(&ada, zoe.id).await, ada.id, zoe.id, "no_such_user"),
+        (platform.patch(&scopeless, &lee.id.to_string(), "").await, scopeless_ada, lee.id, "missing_scope"),
+        (platform.deactivate(&lee, ada.id).await, lee.by_token(), ada.id, "not_admin"),
+        (platform.deactivate(&ada, ada.id).await, ada.by_token(), ada.id, "oneself"),
+        (platform.deactivate(&ada, zoe.id).await, ada.by_token(), zoe.id, "no_such_user"),
     ];
     let entries = platform.trail_of("user.deactivate").await;
     assert_eq!(entries.len(), attempts.len());
     for (entry, (answer, actor, target, refusal)) in entries.iter().zip(attempts) {
         assert_eq!(entry.refusal.as_deref(), Some(refusal));
         assert_eq!(entry.request, answer.request_id());
-        assert_eq!((entry.actor, entry.subject), (Some(actor), Some(target.0)));
+        assert_eq!((entry.actor, entry.subject), (actor, Some(target.0)));
         assert_eq!(entry.company, Some(acme.id), "never in the trail of the other company");
         assert_eq!(entry.at, platform.now());
     }
@@ -300,12 +302,15 @@ async fn one_deactivation_is_one_entry_with_all_that_an_auditor_asks(engine: Eng
     let answer = platform.deactivate(&ada, lee.id).await;
     let entries = platform.trail_of("user.deactivate").await;
     let [entry] = entries.as_slice() else { panic!("{entries:?}") };
-    assert_eq!((entry.actor, entry.token, entry.subject), (Some(ada.id), Some(ada.token_id), Some(lee.id.0)));
+    assert_eq!((entry.actor, entry.subject, entry.person), (ada.by_token(), Some(lee.id.0), Some(lee.id)));
     assert_eq!((entry.refusal.as_deref(), entry.door.as_str()), (None, "user_deactivation_api"));
     assert_eq!((entry.request, entry.address.as_deref()), (answer.request_id(), Some("127.0.0.1")));
     assert_eq!((entry.at, entry.company), (platform.now(), Some(acme.id)));
     let detail: Value = serde_json::from_str(entry.detail.as_deref().unwrap()).unwrap();
-    assert_eq!(detail, serde_json::json!({"from": "active", "to": "deactivated", "tokensRevoked": 1}));
+    assert_eq!(
+        detail,
+        serde_json::json!({"from": "active", "to": "deactivated", "sessionsEnded": 0, "tokensRevoked": 1})
+    );
 }
 
 async fn strangers_leave_no_durable_trace(engine: Engine) {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offboard::access::Gate;
-use offboard::domain::Directory;
-use offboard::domain::trail::TrailEntry;
+use offboard::domain::trail::{Direction, Filter, TrailEntry};
 use offboard::domain::transitions::Request as Act;
 use offboard::domain::users::NewUser;
+use offboard::domain::{Directory, Policy};
 use offboard::http::server::{self, Limits};
 use offboard::http::{App, Settings, router};
 use offboard::model::actor::{Actor, Caller, Door, Origin};
+use offboard::model::audit::{ActorRecord, Proof};
 use offboard::model::clock::{Clock, ManualClock, Timestamp};
 use offboard::model::company::{Company, Domain};
 use offboard::model::entropy::SystemEntropy;
@@ -25,6 +26,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::database::{Database, Engine};
+
+/// As by default, but refusals do not wait.
+fn policy() -> Policy {
+    Policy { slow_down: false, level: Duration::ZERO, ..Policy::default() }
+}
 
 /// Noon of some day.
 pub const START: Timestamp = Timestamp(1_795_435_200_000_000);
@@ -58,17 +64,17 @@ impl Platform {
         let store = Arc::new(database.open().await);
         let clock = Arc::new(ManualClock::at(START));
         let entropy = Arc::new(SystemEntropy);
-        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone()));
-        let directory = || Directory::new(Arc::clone(&store), clock.clone(), entropy.clone());
+        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), policy().sessions));
+        let directory = || Directory::new(Arc::clone(&store), clock.clone(), entropy.clone(), policy());
         let mut settings = Settings {
             rate_limit: None,
             trusted_proxies: Vec::new(),
             body_limit: 4096,
             body_timeout: Duration::from_secs(2),
-            https: false,
+            public_url: "http://localhost".to_owned(),
         };
         adjust(&mut settings);
-        let app = App::new(directory(), Arc::clone(&gate), clock.clone(), entropy.clone(), settings);
+        let app = App::new(directory(), Arc::clone(&gate), clock.clone(), entropy.clone(), None, settings);
         let stop = CancellationToken::new();
         let url = serve(&app, &stop).await;
         let directory = Arc::new(directory());
@@ -80,10 +86,10 @@ impl Platform {
     pub async fn another_node(&self) -> String {
         let store = Arc::new(self.database.open().await);
         let (clock, entropy) = (self.clock.clone(), Arc::new(SystemEntropy));
-        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone()));
-        let directory = Directory::new(store, clock.clone(), entropy.clone());
+        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), policy().sessions));
+        let directory = Directory::new(store, clock.clone(), entropy.clone(), policy());
         let settings = self.app.settings().clone();
-        serve(&App::new(directory, gate, clock, entropy, settings), &self.stop).await
+        serve(&App::new(directory, gate, clock, entropy, None, settings), &self.stop).await
     }
 
     /// As [`Platform::me`], at another node.
@@ -152,7 +158,7 @@ impl Platform {
 
     /// The whole audit trail, of all companies.
     pub async fn trail(&self) -> Vec<TrailEntry> {
-        self.directory.list_trail(None, 0, 100_000).await.unwrap()
+        self.directory.list_trail(Filter::default(), Direction::Forward(0), 100_000).await.unwrap()
     }
 
     /// The entries of one action.
@@ -194,6 +200,13 @@ pub struct Person {
     pub email: String,
     pub token_id: TokenId,
     pub token: String,
+}
+
+impl Person {
+    /// As the audit trail names who acts with that token.
+    pub fn by_token(&self) -> ActorRecord {
+        ActorRecord::User(self.id, Proof::Token(self.token_id))
+    }
 }
 
 /// The host's operator.
@@ -303,5 +316,5 @@ impl Answer {
 
 /// A token of the right form that nobody was given.
 pub fn unknown_token() -> String {
-    offboard::model::secret::PlainToken::generate(&SystemEntropy).reveal().to_owned()
+    offboard::model::secret::Secret::generate(offboard::model::secret::Kind::Token, &SystemEntropy).reveal().to_owned()
 }

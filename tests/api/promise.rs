@@ -144,7 +144,7 @@ async fn an_admin_who_was_deactivated_meanwhile_changes_nothing_more(engine: Eng
     let (ada, bob, lee) =
         (platform.admin(&acme, "ada").await, platform.admin(&acme, "bob").await, platform.member(&acme, "lee").await);
     // The gate let Bob in; then Ada deactivates him, before his request reaches its transaction.
-    let token = offboard::model::secret::PlainToken::parse(&bob.token).unwrap();
+    let token = offboard::model::secret::Secret::parse(offboard::model::secret::Kind::Token, &bob.token).unwrap();
     let identity = platform.gate.authenticate(&token).await.unwrap().unwrap();
     let mut caller = operator();
     caller.actor = offboard::model::actor::Actor::User(identity);

@@ -33,6 +33,7 @@ async fn what_commands_did_stands_in_the_trail_in_its_order(engine: Engine) {
         "reason",
         "ticket",
         "detail",
+        "personUuid",
     ];
     let host = Host::with_people(engine).await;
     let token = host.token(LEE, READ_LOG);

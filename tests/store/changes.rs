@@ -5,7 +5,7 @@ use offboard::model::company::Company;
 use offboard::model::email::Email;
 use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::{self, CompanyId, TokenId, UserId};
-use offboard::model::secret::PlainToken;
+use offboard::model::secret::{Kind, Secret};
 use offboard::model::token::{EndReason, Token};
 use offboard::model::user::{Role, Status, User};
 use offboard::store::changes::{self, Changes, Mark};
@@ -27,12 +27,16 @@ impl Fixture {
         let database = Database::fresh(Engine::Sqlite).await;
         let store = database.open().await;
         let (company, user) = (CompanyId(id::random(&SystemEntropy)), UserId(id::random(&SystemEntropy)));
-        let secret = PlainToken::generate(&SystemEntropy);
+        let secret = Secret::generate(Kind::Token, &SystemEntropy);
         let token = TokenId(id::random(&SystemEntropy));
         store
             .write(async move |tx| {
                 let name = "Acme".to_owned();
-                companies::insert(tx, &Company { id: company, name, domains: Vec::new(), created_at: NOW }).await?;
+                companies::insert(
+                    tx,
+                    &Company { id: company, name, domains: Vec::new(), created_at: NOW, token_days: None },
+                )
+                .await?;
                 let email = Email::parse("lee@acme.example").unwrap();
                 let (role, status) = (Role::Member, Status::Active);
                 let name = "Lee".to_owned();

@@ -1,16 +1,17 @@
 //! Every operation says the same on both engines.
 
-use offboard::model::actor::{Door, Origin};
-use offboard::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Subject};
+use offboard::model::actor::{Credential, Door, Origin};
+use offboard::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Proof, Subject};
 use offboard::model::clock::Timestamp;
 use offboard::model::company::{Company, Domain};
 use offboard::model::email::Email;
 use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::{self, CompanyId, EntryId, RequestId, TokenId, UserId};
 use offboard::model::scope::Scope;
-use offboard::model::secret::{PlainToken, TokenDigest};
+use offboard::model::secret::{Kind, Secret, SecretDigest};
 use offboard::model::token::{EndReason, Token};
 use offboard::model::user::{Role, Status, User};
+use offboard::store::audit::{Direction, Filter};
 use offboard::store::{self, Error, Store, audit, companies, tokens, users};
 use uuid::Uuid;
 
@@ -44,7 +45,7 @@ fn random() -> Uuid {
 
 fn company(name: &str, domains: &[&str]) -> Company {
     let domains = domains.iter().map(|domain| Domain::parse(domain).unwrap()).collect();
-    Company { id: CompanyId(random()), name: name.to_owned(), domains, created_at: NOW }
+    Company { id: CompanyId(random()), name: name.to_owned(), domains, created_at: NOW, token_days: None }
 }
 
 fn user(company: CompanyId, email: &str, role: Role) -> User {
@@ -60,8 +61,8 @@ fn user(company: CompanyId, email: &str, role: Role) -> User {
     }
 }
 
-fn token(owner: UserId) -> (Token, TokenDigest) {
-    let secret = PlainToken::generate(&SystemEntropy);
+fn token(owner: UserId) -> (Token, SecretDigest) {
+    let secret = Secret::generate(Kind::Token, &SystemEntropy);
     let token = Token {
         id: TokenId(random()),
         user: owner,
@@ -101,7 +102,7 @@ async fn add_user(store: &Store, new: User) -> User {
     added
 }
 
-async fn add_token(store: &Store, owner: UserId) -> (Token, TokenDigest) {
+async fn add_token(store: &Store, owner: UserId) -> (Token, SecretDigest) {
     let (new, digest) = token(owner);
     let added = new.clone();
     write!(store, |tx| tokens::insert(tx, &new, digest)).unwrap();
@@ -272,7 +273,8 @@ async fn a_token_is_found_with_its_owners_live_state(engine: Engine) {
     let (token, digest) = add_token(&store, ada.id).await;
     let held = read!(store, |tx| tokens::find_held(tx, digest)).unwrap().unwrap();
     let identity = &held.identity;
-    assert_eq!((identity.token, identity.user, identity.company), (token.id, ada.id, acme.id));
+    let credential = Credential::Token(token.id);
+    assert_eq!((identity.credential, identity.user, identity.company), (credential, ada.id, acme.id));
     assert_eq!((identity.email.as_str(), identity.name.as_str()), ("Ada@acme.example", "Somebody"));
     assert_eq!((identity.role, identity.status, identity.scopes), (Role::MendixAdmin, Status::Active, token.scopes));
     assert_eq!((held.ended, held.expires_at, held.last_used_at), (false, token.expires_at, None));
@@ -331,6 +333,7 @@ fn entry(company: Option<CompanyId>, actor: ActorRecord, at: i64) -> Entry {
         origin: Origin { door: Door::Api, request: RequestId(random()), address: Some([192, 0, 2, 1].into()) },
         action: Action::DeactivateUser,
         subject: Some(Subject::User(UserId(random()))),
+        person: None,
         outcome: Outcome::Refused("no_such_user"),
         note: Note { reason: Some("left 'the' company; --".to_owned()), ticket: Some("HR-1".to_owned()) },
         detail: Some("{}".to_owned()),
@@ -343,18 +346,18 @@ async fn an_audit_entry_is_kept_whole_and_in_order(engine: Engine) {
     let ada = add_user(&store, user(acme.id, "ada@acme.example", Role::Member)).await.id;
     let token = add_token(&store, ada).await.0.id;
     let entries = [
-        entry(Some(acme.id), ActorRecord::User(ada, token), 3),
-        entry(None, ActorRecord::Operator, 2),
-        entry(Some(acme.id), ActorRecord::Operator, 1),
+        entry(Some(acme.id), ActorRecord::User(ada, Proof::Token(token)), 3),
+        entry(None, ActorRecord::Operator(None), 2),
+        entry(Some(acme.id), ActorRecord::Stranger, 1),
     ];
     for entry in entries.clone() {
         write!(store, |tx| audit::append(tx, &entry)).unwrap();
     }
-    let all = read!(store, |tx| audit::list_after(tx, None, 0, 10)).unwrap();
+    let all = read!(store, |tx| audit::list(tx, &Filter::default(), Direction::Forward(0), 10)).unwrap();
     assert_eq!(all.iter().map(|entry| entry.at.0).collect::<Vec<_>>(), [3, 2, 1], "in the order written");
     assert!(all.windows(2).all(|pair| pair[0].seq < pair[1].seq));
     let (kept, written) = (&all[0], &entries[0]);
-    assert_eq!((kept.actor, kept.token, kept.company), (Some(ada), Some(token), Some(acme.id)));
+    assert_eq!((kept.actor, kept.company), (ActorRecord::User(ada, Proof::Token(token)), Some(acme.id)));
     assert_eq!((kept.door.as_str(), kept.action.as_str()), ("api", "user.deactivate"));
     assert_eq!((kept.request, kept.address.as_deref()), (written.origin.request, Some("192.0.2.1")));
     assert_eq!((kept.subject, kept.subject_kind.as_deref()), (written.subject.map(Subject::id), Some("user")));
@@ -363,16 +366,19 @@ async fn an_audit_entry_is_kept_whole_and_in_order(engine: Engine) {
         (&written.note.reason, &written.note.ticket, &written.detail)
     );
     assert_eq!(kept.refusal.as_deref(), Some("no_such_user"));
-    let company = Some(acme.id);
-    let own = read!(store, |tx| audit::list_after(tx, company, 0, 10)).unwrap();
+    let filter = Filter { company: Some(acme.id), ..Filter::default() };
+    let own = read!(store, |tx| audit::list(tx, &filter, Direction::Forward(0), 10)).unwrap();
     assert_eq!(own, [all[0].clone(), all[2].clone()]);
     let after = all[0].seq;
-    assert_eq!(read!(store, |tx| audit::list_after(tx, None, after, 1)).unwrap(), [all[1].clone()]);
+    assert_eq!(
+        read!(store, |tx| audit::list(tx, &Filter::default(), Direction::Forward(after), 1)).unwrap(),
+        [all[1].clone()]
+    );
 }
 
 async fn an_impossible_audit_entry_is_refused(engine: Engine) {
     let (database, store) = open(engine).await;
-    let ghost = entry(None, ActorRecord::User(UserId(random()), TokenId(random())), 1);
+    let ghost = entry(None, ActorRecord::User(UserId(random()), Proof::Token(TokenId(random()))), 1);
     let refused: store::Result<()> = write!(store, |tx| audit::append(tx, &ghost));
     assert!(matches!(refused, Err(Error::Broken(_))), "an actor who does not exist: {refused:?}");
     drop(database);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use offboard::store::{Error, Store};
+use offboard::store::{Error, Store, audit};
 
 use crate::support::database::{Database, Engine};
 use crate::support::on_both_engines;
@@ -57,7 +57,7 @@ async fn the_audit_trail_can_not_be_changed_by_statements(engine: Engine) {
         id: offboard::model::id::EntryId(uuid::Uuid::nil()),
         at: offboard::model::clock::Timestamp(0),
         company: None,
-        actor: operator,
+        actor: operator(None),
         origin: offboard::model::actor::Origin {
             door: offboard::model::actor::Door::CommandLine,
             request: offboard::model::id::RequestId(uuid::Uuid::nil()),
@@ -65,11 +65,12 @@ async fn the_audit_trail_can_not_be_changed_by_statements(engine: Engine) {
         },
         action: offboard::model::audit::Action::CreateCompany,
         subject: None,
+        person: None,
         outcome: offboard::model::audit::Outcome::Done,
         note: offboard::model::audit::Note::default(),
         detail: None,
     };
-    store.write(async move |tx| offboard::store::audit::append(tx, &entry).await).await.unwrap();
+    store.write(async move |tx| audit::append(tx, &entry).await).await.unwrap();
     let replace = match engine {
         Engine::Sqlite => Some("REPLACE INTO audit_entries SELECT * FROM audit_entries"),
         Engine::Postgres => Some("TRUNCATE audit_entries"),
@@ -77,7 +78,10 @@ async fn the_audit_trail_can_not_be_changed_by_statements(engine: Engine) {
     for change in ["UPDATE audit_entries SET action = 'x'", "DELETE FROM audit_entries"].into_iter().chain(replace) {
         assert!(database.db_try_execute(change).await.is_err(), "{change}");
     }
-    let kept = store.read(async |tx| offboard::store::audit::list_after(tx, None, 0, 10).await).await.unwrap();
+    let kept = store
+        .read(async |tx| audit::list(tx, &audit::Filter::default(), audit::Direction::Forward(0), 10).await)
+        .await
+        .unwrap();
     assert_eq!(kept.len(), 1);
 }
 

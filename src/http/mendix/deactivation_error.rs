@@ -106,7 +106,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             object(StatusCode::REQUEST_TIMEOUT, "Request Timeout", detail, request)
         }
         Failure::RateLimited => gateway_rate_limited(),
-        Failure::Internal(_) => {
+        Failure::Internal(_) | Failure::NotFound(_) | Failure::Exists(_) => {
             let detail = "Something went wrong on our side; the instance names the request in our logs.".to_owned();
             object(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", detail, request)
         }
@@ -126,6 +126,14 @@ fn explain(refusal: &Refusal) -> String {
         Refusal::LastAdmin => "The company would be left without an active Mendix Admin.".to_owned(),
         Refusal::WrongStatus(_) => "The user's status does not allow it.".to_owned(),
         Refusal::CallerEnded => "Your own access has ended.".to_owned(),
+        // A token that came this far may deactivate, so the rest can't come up.
+        Refusal::ScopeNotYours(_)
+        | Refusal::SessionNeeded
+        | Refusal::NotOwner
+        | Refusal::NoCompany
+        | Refusal::WrongCredentials
+        | Refusal::TooManyAttempts
+        | Refusal::DeadLink => "You may not do this.".to_owned(),
     }
 }
 

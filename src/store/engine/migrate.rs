@@ -28,6 +28,7 @@ macro_rules! migrations {
 const MIGRATIONS: &[Migration] = migrations![
     1 "0001_initial",
     2 "0002_access_changes",
+    3 "0003_sign_in",
 ];
 
 /// The lock that nodes take in turn; its number says nothing but must not change.

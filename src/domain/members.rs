@@ -1,0 +1,212 @@
+//! The users of the caller's company as an admin sees them: in lists, and one by one with all that is live.
+
+use super::{Directory, Error, Refusal, audit, guards, transitions};
+use crate::model::actor::Caller;
+use crate::model::audit::{Action, Note, Subject};
+use crate::model::clock::Timestamp;
+use crate::model::id::{CompanyId, UserId};
+use crate::model::text;
+use crate::model::token::Token;
+use crate::model::user::{Role, Status, User};
+use crate::store::{Tx, members, sessions, tokens, users};
+
+pub use crate::store::members::{Key, Order, Place, Selection, place};
+
+/// Up to here members are counted exactly.
+pub const COUNTED: u64 = 100_000;
+/// How many tokens of a member are named before it acts on many.
+const NAMED_TOKENS: i64 = 5;
+/// How many admins of a company are listed.
+const ADMINS: i64 = 1000;
+
+/// What a search for these words looks for: each begins a word of the name or the address.
+pub fn terms(search: &str) -> Vec<String> {
+    text::words([search], members::TERMS)
+}
+
+/// A member, and what would stop if his access ended.
+#[derive(Debug, Clone)]
+pub struct Holding {
+    /// The member.
+    pub user: User,
+    /// How many live sessions.
+    pub sessions: u64,
+    /// The live tokens last used.
+    pub tokens: Vec<Token>,
+    /// How many live tokens there are.
+    pub token_count: u64,
+    /// Why the act that was asked for would be refused.
+    pub obstacle: Option<Refusal>,
+}
+
+impl Directory {
+    /// Up to `limit` members of the caller's company, behind a place or from the beginning.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn list_members(
+        &self,
+        selection: Selection,
+        after: Option<Place>,
+        limit: u32,
+    ) -> Result<Vec<User>, Error> {
+        let list = async move |tx: &mut Tx<'_>| members::list(tx, &selection, after.as_ref(), limit.into()).await;
+        Ok(self.store.read(list).await?)
+    }
+
+    /// How many members have each status, in the order of [`Status::ALL`]; one more than [`COUNTED`] is *more than that*.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn count_members(&self, company: CompanyId) -> Result<[u64; 3], Error> {
+        let limit = i64::try_from(COUNTED + 1).unwrap_or(i64::MAX);
+        let count = async move |tx: &mut Tx<'_>| {
+            let mut counts = [0; 3];
+            for (count, status) in counts.iter_mut().zip(Status::ALL) {
+                *count = members::count(tx, company, status, limit).await?;
+            }
+            Ok(counts)
+        };
+        Ok(self.store.read(count).await?)
+    }
+
+    /// The Mendix Admins of a company, whatever their status, by name.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn list_admins(&self, company: CompanyId) -> Result<Vec<User>, Error> {
+        Ok(self.store.read(async move |tx| members::list_admins(tx, company, ADMINS).await).await?)
+    }
+
+    /// A member of this company.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchUser`] when the company has none with this identifier.
+    pub async fn member(&self, company: CompanyId, id: UserId) -> Result<User, Error> {
+        let found = self.store.read(async move |tx| users::find(tx, id).await).await?;
+        found.filter(|user| user.company == company).ok_or_else(|| Refusal::NoSuchUser.into())
+    }
+
+    /// Whether a user has set a password.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn has_password(&self, user: UserId) -> Result<bool, Error> {
+        let find = async move |tx: &mut Tx<'_>| users::find_password_hash(tx, user).await;
+        Ok(self.store.read(find).await?.is_some())
+    }
+
+    /// What these members of the company hold, and whether an act on each would be refused; unknown ones are left out.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn foresee(
+        &self,
+        caller: &Caller,
+        company: CompanyId,
+        targets: Vec<UserId>,
+        action: Action,
+    ) -> Result<Vec<Holding>, Error> {
+        let (now, limits, caller) = (self.clock.now(), self.policy.sessions, caller.clone());
+        let look = async move |tx: &mut Tx<'_>| {
+            let mut found = Vec::with_capacity(targets.len());
+            for target in &targets {
+                let Some(user) = users::find(tx, *target).await?.filter(|user| user.company == company) else {
+                    continue;
+                };
+                let sessions = sessions::count_live_of(tx, user.id, now, limits.idle_since(now)).await?;
+                let (tokens, token_count) = tokens::list_live_of(tx, user.id, now, NAMED_TOKENS).await?;
+                let obstacle = obstacle(tx, &caller, &user, action).await?;
+                found.push(Holding { user, sessions, tokens, token_count, obstacle });
+            }
+            Ok(found)
+        };
+        Ok(self.store.read(look).await?)
+    }
+
+    /// Gives a member of the caller's company another role.
+    ///
+    /// # Errors
+    /// Refused for oneself, for who is not a member, or not active, and for the last active admin.
+    pub async fn set_role(&self, caller: &Caller, target: UserId, role: Role) -> Result<User, Error> {
+        let subject = Some(Subject::User(target));
+        self.require(caller, Action::SetRole, subject).await?;
+        let draft = self.draft(caller, Action::SetRole, subject, Note::default());
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        self.store
+            .write(async move |tx| {
+                let company = audit::company_of(&caller);
+                let still = guards::caller_may_still(tx, &caller, Action::SetRole, draft.now(), limits).await?;
+                let refused = match still {
+                    Err(refusal) => Some(refusal),
+                    Ok(()) if guards::is_oneself(&caller, target) => Some(Refusal::Oneself),
+                    Ok(()) => None,
+                };
+                if let Some(refusal) = refused {
+                    draft.refused(tx, company, &refusal).await?;
+                    return Ok(Err(refusal.into()));
+                }
+                let Some(user) = users::lock(tx, target, company).await? else {
+                    draft.refused(tx, company, &Refusal::NoSuchUser).await?;
+                    return Ok(Err(Refusal::NoSuchUser.into()));
+                };
+                if user.role == role {
+                    return Ok(Ok(user));
+                }
+                let refused = match user.status {
+                    // Who is not active may lose a role, and gets none.
+                    Status::Suspended | Status::Deactivated if role > user.role => {
+                        Err(Refusal::WrongStatus(user.status))
+                    }
+                    _ if role < user.role => guards::another_admin_stays(tx, &user).await?,
+                    _ => Ok(()),
+                };
+                if let Err(refusal) = refused {
+                    draft.refused(tx, Some(user.company), &refusal).await?;
+                    return Ok(Err(refusal.into()));
+                }
+                users::set_role(tx, target, role).await?;
+                let detail = serde_json::json!({"from": user.role.as_str(), "to": role.as_str()});
+                draft.done(tx, draft.now(), Some(user.company), Some(detail)).await?;
+                Ok(Ok(User { role, ..user }))
+            })
+            .await?
+    }
+
+    /// Records that a list was taken out of the system.
+    ///
+    /// # Errors
+    /// Refused for who is no admin.
+    pub async fn record_export(
+        &self,
+        caller: &Caller,
+        action: Action,
+        detail: serde_json::Value,
+    ) -> Result<Timestamp, Error> {
+        self.require(caller, action, None).await?;
+        let draft = self.draft(caller, action, None, Note::default());
+        let company = audit::company_of(caller);
+        let at = draft.now();
+        let work = async move |tx: &mut Tx<'_>| draft.done(tx, at, company, Some(detail.clone())).await;
+        self.store.write(work).await?;
+        Ok(at)
+    }
+}
+
+/// Why an act on a user would be refused, as far as can be told before it is tried.
+async fn obstacle(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    user: &User,
+    action: Action,
+) -> crate::store::Result<Option<Refusal>> {
+    if guards::is_oneself(caller, user.id) {
+        return Ok(Some(Refusal::Oneself));
+    }
+    let Some(to) = transitions::next(user.status, action) else { return Ok(Some(Refusal::WrongStatus(user.status))) };
+    let last = user.role.is_admin()
+        && user.status == Status::Active
+        && to != Status::Active
+        && users::count_other_active_admins(tx, user.company, user.id).await? == 0;
+    Ok(last.then_some(Refusal::LastAdmin))
+}
