@@ -4,13 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use clap::Subcommand;
-use serde_json::{Value, json};
-
 use super::operator::Operator;
 use super::output::{Failure, Format};
-use crate::domain::trail::{Direction, Filter, TrailEntry};
-use crate::model::audit::{ActorRecord, Proof};
+use crate::domain::trail::{Direction, Filter, document};
+use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -58,40 +55,4 @@ impl AuditCommand {
         }
         Ok(out.flush()?)
     }
-}
-
-fn document(entry: &TrailEntry) -> Value {
-    let actor = match entry.actor {
-        ActorRecord::User(user, Proof::Token(token)) => {
-            json!({"kind": "user", "uuid": user.to_string(), "tokenUuid": token.to_string()})
-        }
-        ActorRecord::User(user, Proof::Session(session)) => {
-            json!({"kind": "user", "uuid": user.to_string(), "sessionUuid": session.to_string()})
-        }
-        ActorRecord::User(user, Proof::Link(link)) => {
-            json!({"kind": "user", "uuid": user.to_string(), "linkUuid": link.to_string()})
-        }
-        ActorRecord::Operator(None) => json!({"kind": "operator"}),
-        ActorRecord::Operator(Some(session)) => json!({"kind": "operator", "sessionUuid": session.to_string()}),
-        ActorRecord::Stranger => json!({"kind": "stranger"}),
-    };
-    let subject = entry.subject.map(|uuid| json!({"kind": entry.subject_kind, "uuid": uuid.to_string()}));
-    let detail = entry.detail.as_deref().and_then(|detail| serde_json::from_str::<Value>(detail).ok());
-    json!({
-        "seq": entry.seq,
-        "at": entry.at,
-        "companyUuid": entry.company.map(|id| id.to_string()),
-        "actor": actor,
-        "door": entry.door,
-        "requestId": entry.request.to_string(),
-        "clientAddress": entry.address,
-        "action": entry.action,
-        "subject": subject,
-        "personUuid": entry.person.map(|id| id.to_string()),
-        "outcome": if entry.refusal.is_some() { "refused" } else { "done" },
-        "refusal": entry.refusal,
-        "reason": entry.reason,
-        "ticket": entry.ticket,
-        "detail": detail,
-    })
 }

@@ -240,13 +240,11 @@ impl Resolved {
     /// # Errors
     /// When the URL, or the address to listen on, is of no known form.
     pub fn public_url(&self) -> Result<String, Invalid> {
-        Ok(match self.optional("public_url", public_url)? {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => {
-                let scheme = if self.get("tls_certificate").is_empty() { "http" } else { "https" };
-                format!("{scheme}://{}", self.read("listen", host_and_port)?)
-            }
-        })
+        if let Some(url) = self.optional("public_url", public_url)? {
+            return Ok(url.as_str().trim_end_matches('/').to_owned());
+        }
+        let scheme = if self.get("tls_certificate").is_empty() { "http" } else { "https" };
+        Ok(format!("{scheme}://{}", self.read("listen", host_and_port)?))
     }
 
     /// Who sends mail, if anybody does.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::operator::Operator;
 use super::output::Failure;
 use crate::domain::Policy;
+use crate::domain::passwords::Password;
 use crate::domain::users::NewUser;
 use crate::model::company::Domain;
 use crate::model::entropy::SystemEntropy;
@@ -14,6 +15,9 @@ use crate::model::id;
 use crate::model::scope::Scope;
 use crate::model::user::{Role, User};
 use crate::store::Store;
+
+/// Of everybody in the sample company who has one; the database is thrown away.
+const DEMO_PASSWORD: &str = "correct horse battery staple 42";
 
 /// A folder that is deleted when the server stops.
 pub(super) struct Folder(PathBuf);
@@ -50,6 +54,10 @@ pub(super) async fn fill(folder: &Folder, store: Arc<Store>, policy: Policy, url
         ("max.member@acme.example", "Max Member", Role::Member),
     ] {
         users.push(directory.create_user(caller, company.id, NewUser::parse(email, name, role)?).await?);
+    }
+    for user in &users[..2] {
+        let password = Password::new(DEMO_PASSWORD.to_owned());
+        directory.set_password(caller, user.id, password).await?;
     }
     let admin = [Scope::UserDeactivationWrite, Scope::UserIdentifiersRead];
     let admin = token(&operator, &users[0], "joiner-mover-leaver", &admin).await?;
@@ -100,6 +108,7 @@ curl -i {url}/api/v1/me -H 'Authorization: MxToken {leaver}'
 offboard --database sqlite:{database} user show lee.leaver@acme.example
 offboard --database sqlite:{database} audit export
 
+Console: {url}/sign-in (ada.admin@acme.example or lee.leaver@acme.example, password: {DEMO_PASSWORD})
 API page: {url}/docs (choose Authorize and enter: MxToken {admin})
 Ctrl-C stops.
 "

@@ -141,9 +141,11 @@ impl From<domain::Error> for Failure {
             domain::Error::NotFound(Unknown::Token(_)) => {
                 Some("offboard token list --user EMAIL shows a user's tokens")
             }
-            domain::Error::NotFound(Unknown::Session(_)) => None,
             domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
-            domain::Error::Invalid(_) | domain::Error::Exists(_) | domain::Error::Internal(_) => None,
+            domain::Error::NotFound(Unknown::Session(_))
+            | domain::Error::Invalid(_)
+            | domain::Error::Exists(_)
+            | domain::Error::Internal(_) => None,
         };
         Self { message: error.to_string(), hint: hint.map(str::to_owned), reported: false }
     }

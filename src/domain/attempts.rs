@@ -2,10 +2,12 @@
 //! wait longer. Nobody is locked out: a stranger can make the owner wait for seconds, and not longer.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
 /// How many failures about an account are answered at once.
@@ -59,8 +61,8 @@ impl Attempts {
     /// from the same address: guessing side by side is not faster.
     pub(super) fn begin(self: &Arc<Self>, account: &str, address: Option<IpAddr>, now: Duration) -> Option<Attempt> {
         let address = network(address);
-        let of_account = self.failures(&self.accounts, account, now);
-        let of_address = self.failures(&self.addresses, &address, now);
+        let of_account = failures(&self.accounts, account, now);
+        let of_address = failures(&self.addresses, &address, now);
         let wait = wait(of_account, FREE_OF_ACCOUNT).max(wait(of_address, FREE_OF_ADDRESS));
         let exclusive = !wait.is_zero();
         if exclusive {
@@ -78,23 +80,23 @@ impl Attempts {
             exclusive,
         })
     }
+}
 
-    fn failures<K, Q>(&self, counts: &Cache<K, Count>, key: &Q, now: Duration) -> u32
-    where
-        K: std::hash::Hash + Eq,
-        Q: std::hash::Hash + quick_cache::Equivalent<K> + ?Sized,
-    {
-        counts.get(key).filter(|count| now < count.last + MEMORY).map_or(0, |count| count.failures)
-    }
+fn failures<K, Q>(counts: &Cache<K, Count>, key: &Q, now: Duration) -> u32
+where
+    K: Hash + Eq,
+    Q: Hash + Equivalent<K> + ?Sized,
+{
+    counts.get(key).filter(|count| now < count.last + MEMORY).map_or(0, |count| count.failures)
 }
 
 impl Attempt {
     /// Counts a failure.
     pub(super) fn failed(&self, now: Duration) {
         let attempts = &self.attempts;
-        let of_account = attempts.failures(&attempts.accounts, self.account.as_str(), now);
+        let of_account = failures(&attempts.accounts, self.account.as_str(), now);
         attempts.accounts.insert(self.account.clone(), Count { failures: of_account.saturating_add(1), last: now });
-        let of_address = attempts.failures(&attempts.addresses, &self.address, now);
+        let of_address = failures(&attempts.addresses, &self.address, now);
         attempts.addresses.insert(self.address, Count { failures: of_address.saturating_add(1), last: now });
     }
 

@@ -40,13 +40,7 @@ impl Directory {
         let begun = self.clock.monotonic();
         let email = Email::parse(email).ok();
         let account = email.as_ref().map_or("", Email::key);
-        let attempt = match self.policy.slow_down {
-            true => Some(self.attempts.begin(account, origin.address, begun).ok_or(Refusal::TooManyAttempts)?),
-            false => None,
-        };
-        if let Some(wait) = attempt.as_ref().map(|attempt| attempt.wait).filter(|wait| !wait.is_zero()) {
-            tokio::time::sleep(wait).await;
-        }
+        let attempt = self.begin_attempt(account, origin).await?;
         let found = match email {
             Some(email) => self.store.read(async move |tx| users::find_with_password_hash(tx, &email).await).await?,
             None => None,
@@ -57,8 +51,8 @@ impl Directory {
         let outcome = match (user, hash, matches) {
             (Some(user), Some(hash), true) => self.start_session(origin, user, hash, device).await?,
             (Some(user), hash, _) => {
-                let reason = if hash.is_some() { "wrong_password" } else { "no_password" };
-                self.record_failure(origin, &user, reason, attempt.as_ref()).await?;
+                let failures = attempt.as_ref().map_or(0, |attempt| attempt.failures);
+                self.record_failure(origin, user, hash.is_some(), failures).await?;
                 None
             }
             (None, ..) => None,
@@ -175,6 +169,19 @@ impl Directory {
         Ok(self.store.write(work).await?)
     }
 
+    /// Waits as long as failures before demand; `None` where nothing slows down.
+    pub(super) async fn begin_attempt(&self, account: &str, origin: &Origin) -> Result<Option<Attempt>, Error> {
+        if !self.policy.slow_down {
+            return Ok(None);
+        }
+        let begun = self.attempts.begin(account, origin.address, self.clock.monotonic());
+        let attempt = begun.ok_or(Refusal::TooManyAttempts)?;
+        if !attempt.wait.is_zero() {
+            tokio::time::sleep(attempt.wait).await;
+        }
+        Ok(Some(attempt))
+    }
+
     /// `None` when the user's access ended, or the password changed, since it was verified.
     async fn start_session(
         &self,
@@ -228,21 +235,19 @@ impl Directory {
     async fn record_failure(
         &self,
         origin: &Origin,
-        user: &User,
-        reason: &'static str,
-        attempt: Option<&Attempt>,
+        user: User,
+        has_password: bool,
+        failures: u32,
     ) -> Result<(), Error> {
-        let failures = attempt.map_or(0, |attempt| attempt.failures);
-        if failures >= RECORDED_EACH && failures % 10 != 0 {
+        if failures >= RECORDED_EACH && !failures.is_multiple_of(10) {
             return Ok(());
         }
         let subject = Some(Subject::User(user.id));
         let draft = self.draft_by(ActorRecord::Stranger, origin, Action::StartSession, subject);
-        let reason = if user.status == Status::Active { reason } else { Refusal::WrongStatus(user.status).as_str() };
-        let company = user.company;
-        let detail = serde_json::json!({"failuresBefore": failures});
-        let work =
-            async move |tx: &mut Tx<'_>| draft.refused_for(tx, Some(company), reason, Some(detail.clone())).await;
+        let work = async move |tx: &mut Tx<'_>| {
+            let detail = serde_json::json!({"failuresBefore": failures});
+            draft.refused_for(tx, Some(user.company), cause(&user, has_password), Some(detail)).await
+        };
         Ok(self.store.write(work).await?)
     }
 
@@ -253,6 +258,15 @@ impl Directory {
         if !rest.is_zero() {
             tokio::time::sleep(rest).await;
         }
+    }
+}
+
+/// Why a try failed, which only the audit trail is told.
+fn cause(user: &User, has_password: bool) -> &'static str {
+    match user.status {
+        Status::Active if has_password => "wrong_password",
+        Status::Active => "no_password",
+        status @ (Status::Suspended | Status::Deactivated) => Refusal::WrongStatus(status).as_str(),
     }
 }
 

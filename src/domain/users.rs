@@ -146,17 +146,7 @@ impl Directory {
         let user = identity.user;
         self.require_of(caller, Action::SetPassword, Some(Subject::User(user)), Some(user)).await?;
         // Whoever found an open page shall not guess faster than a stranger.
-        let attempt = match self.policy.slow_down {
-            true => {
-                let now = self.clock.monotonic();
-                let key = format!("password of {user}");
-                Some(self.attempts.begin(&key, caller.origin.address, now).ok_or(Refusal::TooManyAttempts)?)
-            }
-            false => None,
-        };
-        if let Some(attempt) = &attempt {
-            tokio::time::sleep(attempt.wait).await;
-        }
+        let attempt = self.begin_attempt(&format!("password of {user}"), &caller.origin).await?;
         let hash = self.store.read(async move |tx: &mut Tx<'_>| users::find_password_hash(tx, user).await).await?;
         if !self.passwords.verify(current, hash).await? {
             if let Some(attempt) = &attempt {

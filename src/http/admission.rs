@@ -1,4 +1,5 @@
-//! Who may come in: the token of the `Authorization` header, the limits, and the caller that a handler then knows.
+//! Who may come in: the token of the `Authorization` header or, to our own API, the session of who signed in; the limits;
+//! and the caller that a handler then knows.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use futures_util::FutureExt;
 use tokio::sync::SemaphorePermit;
 
 use super::app::App;
+use super::console;
 use super::failure::{Dialect, Failure};
 use super::frame::Circumstances;
 use super::limit::{Decision, Key};
-use crate::model::actor::{Actor, Caller, Origin};
+use crate::model::actor::{Actor, Caller, Credential, Door, Origin};
 use crate::model::secret::{Kind, Secret};
 
 /// From this many wrong tokens on, an address waits for each answer.
@@ -44,6 +46,10 @@ async fn answer(
 ) -> Response {
     let admitted = match presented(request.headers()) {
         Ok(token) => authenticate(app, dialect, circumstances, &token).await,
+        // What another site has a browser send carries the cookie too: a session reads, and changes nothing.
+        Err(Failure::NoCredential) if dialect.door == Door::Api && request.method().is_safe() => {
+            authenticate_session(app, dialect, circumstances, request.headers()).await
+        }
         Err(failure) => Err(count_stranger(app, circumstances, failure)),
     };
     let (response, decision) = match admitted {
@@ -77,14 +83,41 @@ async fn authenticate(
         }
         Err(error) => return Err(count_stranger(app, circumstances, error.into())),
     };
-    let decision = app.limiter.check(Key::Credential(identity.credential), app.clock.monotonic());
+    let credential = identity.credential;
+    count_caller(app, dialect, circumstances, Actor::User(identity), credential)
+}
+
+async fn authenticate_session(
+    app: &App,
+    dialect: Dialect,
+    circumstances: Circumstances,
+    headers: &HeaderMap,
+) -> Result<(Caller, Option<Decision>), Refused> {
+    match console::signed_in(app, headers).await {
+        None => Err(count_stranger(app, circumstances, Failure::NoCredential)),
+        Some(Ok(Ok(visit))) => {
+            count_caller(app, dialect, circumstances, visit.actor, Credential::Session(visit.session))
+        }
+        Some(Ok(Err(refusal))) => Err(count_stranger(app, circumstances, Failure::RejectedCredential(refusal))),
+        Some(Err(failure)) => Err(count_stranger(app, circumstances, failure)),
+    }
+}
+
+fn count_caller(
+    app: &App,
+    dialect: Dialect,
+    circumstances: Circumstances,
+    actor: Actor,
+    credential: Credential,
+) -> Result<(Caller, Option<Decision>), Refused> {
+    let decision = app.limiter.check(Key::Credential(credential), app.clock.monotonic());
     if decision.is_some_and(|decision| !decision.allowed) {
         app.metrics.rate_limited("credential");
         return Err((Failure::RateLimited, decision));
     }
     let Circumstances { request, address } = circumstances;
     let origin = Origin { door: dialect.door, request, address: Some(address) };
-    Ok((Caller { actor: Actor::User(identity), origin }, decision))
+    Ok((Caller { actor, origin }, decision))
 }
 
 /// An address that has used up its limit may still look up tokens, so that it can't lock out a neighbour who has a good

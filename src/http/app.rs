@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
+use super::console::Assets;
 use super::limit::Limiter;
 use super::metrics::Metrics;
 use super::request_log::RequestLog;
@@ -58,6 +59,7 @@ pub struct Parts {
     pub(super) limiter: Limiter,
     pub(super) metrics: Metrics,
     pub(super) request_log: RequestLog,
+    pub(super) assets: Assets,
     /// For addresses over their limit: see `admission`.
     pub(super) turns: Semaphore,
     stopping: AtomicBool,
@@ -82,6 +84,7 @@ impl App {
             limiter: Limiter::new(settings.rate_limit),
             metrics: Metrics::new(),
             request_log: RequestLog::new(),
+            assets: Assets::new(),
             turns: Semaphore::new(TURNS),
             settings,
             stopping: AtomicBool::new(false),

@@ -50,7 +50,7 @@ pub(super) struct Cause(pub(super) String);
 
 impl Failure {
     /// The reason, where it was a refusal and not a fault of form or ours.
-    pub(super) fn reason(&self) -> Option<Reason> {
+    fn reason(&self) -> Option<Reason> {
         match self {
             Self::NoCredential => Some(Reason("no_credential")),
             Self::MalformedCredential => Some(Reason("malformed_credential")),
@@ -66,6 +66,27 @@ impl Failure {
             | Self::Unavailable(_)
             | Self::Internal(_) => None,
         }
+    }
+}
+
+impl Failure {
+    /// Leaves in an answer what log and metrics are to know of the failure.
+    pub(super) fn mark(&self, response: &mut Response) {
+        if let Some(reason) = self.reason() {
+            response.extensions_mut().insert(reason);
+        }
+        if let Self::Unavailable(cause) | Self::Internal(cause) = self {
+            response.extensions_mut().insert(Cause(cause.clone()));
+        }
+    }
+}
+
+/// A handler of pages gives the failure itself; what stands around it makes a page of it.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
@@ -108,12 +129,7 @@ impl Dialect {
         if let Some((name, value)) = response_header(failure) {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        if let Some(reason) = failure.reason() {
-            response.extensions_mut().insert(reason);
-        }
-        if let Failure::Unavailable(cause) | Failure::Internal(cause) = failure {
-            response.extensions_mut().insert(Cause(cause.clone()));
-        }
+        failure.mark(&mut response);
         response
     }
 }

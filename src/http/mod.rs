@@ -41,6 +41,7 @@ pub fn router(app: &App) -> Router {
         .route("/health/ready", get(operations::ready))
         .route("/metrics", get(operations::metrics))
         .merge(openapi::routes(document))
+        .merge(console::routes(app))
         .with_state(app.clone());
     framed(app, routes)
 }

@@ -42,7 +42,11 @@ impl Modify for Credentials {
     fn modify(&self, document: &mut Document) {
         let help = "`MxToken`, a space, and a personal access token";
         let scheme = ApiKey::Header(ApiKeyValue::with_description("Authorization", help));
-        document.components.get_or_insert_default().add_security_scheme("MxToken", SecurityScheme::ApiKey(scheme));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("MxToken", SecurityScheme::ApiKey(scheme));
+        let help = "The cookie of who signed in to the console; for reading alone";
+        let scheme = ApiKey::Cookie(ApiKeyValue::with_description("__Host-offboard", help));
+        components.add_security_scheme("Session", SecurityScheme::ApiKey(scheme));
     }
 }
 

@@ -123,7 +123,7 @@ async fn an_answer_comes_even_when_a_next_request_has_begun(engine: Engine) {
 
 async fn browsers_are_told_to_stay_with_https_where_clients_come_by_it(engine: Engine) {
     let platform =
-        Platform::start_with(engine, |settings| settings.public_url = "https://offboard.example".to_owned()).await;
+        Platform::start_with(engine, |settings| "https://offboard.example".clone_into(&mut settings.public_url)).await;
     let answer = platform.call(Method::GET, "/health/live").send().await;
     assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
 }

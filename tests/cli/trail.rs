@@ -18,7 +18,7 @@ fn actions(trail: &[Value]) -> Vec<String> {
 }
 
 async fn what_commands_did_stands_in_the_trail_in_its_order(engine: Engine) {
-    const ENTRY: [&str; 14] = [
+    const ENTRY: [&str; 15] = [
         "seq",
         "at",
         "companyUuid",

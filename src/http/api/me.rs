@@ -32,16 +32,16 @@ struct Me<'a> {
     scopes: Vec<&'static str>,
 }
 
-/// Tell whom this token speaks for
+/// Tell whom this token or session speaks for
 ///
-/// Any valid token may ask.
+/// Any valid token may ask, and whoever has signed in to the console; `scopes` are then all that the role allows.
 #[utoipa::path(
     get,
     path = "/api/v1/me",
     operation_id = "get_me",
     tag = "Offboard API",
     responses((status = 200, description = "The token's owner and scopes", body = Me), Refusals),
-    security(("MxToken" = [])),
+    security(("MxToken" = []), ("Session" = [])),
 )]
 pub(in crate::http) async fn get_me(Extension(caller): Extension<Caller>) -> Response {
     match &caller.actor {

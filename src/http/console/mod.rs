@@ -1,6 +1,111 @@
-//! The pages.
+//! The pages: server-rendered, plain links and forms; a script adds what is pleasant and nothing that is needed.
+//!
+//! A request for a page passes [`admission`], which makes the session's owner a [`Visitor`]. Handlers give a page or a
+//! [`Failure`](super::failure::Failure), which admission shows as a page too.
 
-/// Where a link to set a password leads; its secret follows.
-pub const SET_PASSWORD: &str = "/set-password";
-/// Where a break-glass link leads; its secret follows.
-pub const BREAK_GLASS: &str = "/break-glass";
+mod admins;
+mod admission;
+mod assets;
+mod audit;
+mod company;
+mod cookie;
+mod export;
+mod form;
+mod links;
+mod live;
+mod members;
+mod page;
+mod settings;
+mod sign_in;
+mod words;
+
+pub use links::{BREAK_GLASS, SET_PASSWORD};
+
+use axum::Router;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::routing::{get, post};
+use tower_http::csrf::CsrfLayer;
+
+pub(super) use admission::signed_in;
+pub(super) use assets::Assets;
+
+use super::app::App;
+
+/// Every page.
+pub(super) fn routes(app: &App) -> Router<App> {
+    let settings = settings_routes().layer(from_fn_with_state(app.clone(), admission::admit));
+    let control_center = control_center_routes()
+        .layer(from_fn_with_state(app.clone(), admission::admins_only))
+        .layer(from_fn_with_state(app.clone(), admission::admit));
+    open_routes()
+        .layer(from_fn_with_state(app.clone(), admission::guests))
+        .merge(settings)
+        .merge(control_center)
+        .layer(cross_site(app))
+        .layer(map_response(page::harden))
+        .route("/assets/{name}", get(assets::serve))
+}
+
+/// For who has not signed in.
+fn open_routes() -> Router<App> {
+    let set_password = get(links::show_set_password).post(links::set_password);
+    let break_glass = get(links::show_break_glass).post(links::open_break_glass);
+    Router::new()
+        .route("/", get(sign_in::home))
+        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/forgot-password", get(links::show_forgot_password).post(links::forgot_password))
+        .route("/set-password/{secret}", set_password)
+        .route("/break-glass/{secret}", break_glass)
+        .route("/events", get(live::events))
+}
+
+/// For everybody who has signed in.
+fn settings_routes() -> Router<App> {
+    use settings::{profile, sessions, tokens};
+
+    Router::new()
+        .route("/settings", get(profile::begin))
+        .route("/settings/profile", get(profile::show).post(profile::rename))
+        .route("/settings/password", get(profile::show_password).post(profile::change_password))
+        .route("/settings/sessions", get(sessions::list))
+        .route("/settings/sessions/end-others", post(sessions::end_others))
+        .route("/settings/sessions/{id}/end", post(sessions::end))
+        .route("/settings/tokens", get(tokens::list).post(tokens::create))
+        .route("/settings/tokens/new", get(tokens::show_new))
+        .route("/settings/tokens/{id}", get(tokens::show))
+        .route("/settings/tokens/{id}/rotate", get(tokens::confirm_rotate).post(tokens::rotate))
+        .route("/settings/tokens/{id}/delete", get(tokens::confirm_delete).post(tokens::delete))
+}
+
+/// For Mendix Admins.
+fn control_center_routes() -> Router<App> {
+    use members::{act, invite, list, member};
+
+    Router::new()
+        .route("/control-center", get(list::begin))
+        .route("/control-center/members", get(list::list).post(invite::invite))
+        .route("/control-center/members/new", get(invite::show))
+        .route("/control-center/members/export", get(list::export_all).post(list::export_selection))
+        .route("/control-center/members/confirm", get(list::begin).post(act::confirm))
+        .route("/control-center/members/apply", get(list::begin).post(act::apply))
+        .route("/control-center/members/{id}", get(member::show))
+        .route("/control-center/members/{id}/invite", post(invite::make_link))
+        .route("/control-center/members/{id}/admin", post(admins::set))
+        .route("/control-center/members/{id}/sessions/{session}/end", post(member::end_session))
+        .route("/control-center/members/{id}/tokens/{token}/delete", post(member::delete_token))
+        .route("/control-center/admins", get(admins::list).post(admins::add))
+        .route("/control-center/audit", get(audit::list))
+        .route("/control-center/audit/export", get(audit::export))
+        .route("/control-center/audit/{seq}", get(audit::show))
+        .route("/control-center/company", get(company::show).post(company::rename))
+        .route("/control-center/company/domains", post(company::add_domain))
+        .route("/control-center/company/domains/remove", post(company::remove_domain))
+        .route("/control-center/company/policy", post(company::set_policy))
+}
+
+/// Refuses what another site has a browser send.
+fn cross_site(app: &App) -> CsrfLayer {
+    let layer = CsrfLayer::new();
+    layer.clone().add_trusted_origin(&app.settings.public_url).unwrap_or(layer)
+}

@@ -1,0 +1,132 @@
+//! Who may see a page: the session in the cookie, the limit, and the visitor that a handler then knows.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::FutureExt;
+
+use super::super::app::App;
+use super::super::failure::Failure;
+use super::super::frame::Circumstances;
+use super::super::limit::Key;
+use super::page::{self, Visitor};
+use super::{cookie, form};
+use crate::access::{Refusal, Visit};
+use crate::model::actor::{Caller, Credential, Door, Origin};
+use crate::model::audit::Action;
+use crate::model::secret::Secret;
+
+/// The layer around every page that needs a session. Sends who has none to sign in.
+pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let circumstances = Circumstances::of(&request);
+    let visitor = match visitor(&app, circumstances, request.headers(), !asks_by_itself(request.headers())).await {
+        Ok(Some(visitor)) => visitor,
+        Ok(None) => return to_sign_in(&app, &request),
+        Err(failure) => return page::problem(&app, None, &failure, circumstances.request),
+    };
+    let key = Key::Credential(Credential::Session(visitor.visit.session));
+    let decision = app.limiter.check(key, app.clock.monotonic());
+    if decision.is_some_and(|decision| !decision.allowed) {
+        app.metrics.rate_limited("credential");
+        let mut response = page::problem(&app, Some(&visitor), &Failure::RateLimited, circumstances.request);
+        if let Some(decision) = decision {
+            decision.write(response.headers_mut());
+        }
+        return response;
+    }
+    request.extensions_mut().insert(visitor.clone());
+    run(&app, Some(&visitor), circumstances, request, next).await
+}
+
+/// The layer around the Control Center, within [`admit`].
+pub(super) async fn admins_only(State(app): State<App>, request: Request, next: Next) -> Response {
+    let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+        return Failure::Internal("a page without a visitor".to_owned()).into_response();
+    };
+    match app.directory.require(&visitor.caller, Action::ReadMembers, None).await {
+        Ok(()) => next.run(request).await,
+        Err(error) => Failure::from(error).into_response(),
+    }
+}
+
+/// The layer around pages that need no session: strangers are counted by address.
+pub(super) async fn guests(State(app): State<App>, request: Request, next: Next) -> Response {
+    let circumstances = Circumstances::of(&request);
+    let decision = app.limiter.check(Key::address(circumstances.address), app.clock.monotonic());
+    if decision.is_some_and(|decision| !decision.allowed) {
+        app.metrics.rate_limited("address");
+        let mut response = page::problem(&app, None, &Failure::RateLimited, circumstances.request);
+        if let Some(decision) = decision {
+            decision.write(response.headers_mut());
+        }
+        return response;
+    }
+    run(&app, None, circumstances, request, next).await
+}
+
+/// Who shows a session, good at this instant.
+pub(super) async fn visitor(
+    app: &App,
+    circumstances: Circumstances,
+    headers: &HeaderMap,
+    note: bool,
+) -> Result<Option<Visitor>, Failure> {
+    let Some(secret) = cookie::read(app, headers) else { return Ok(None) };
+    let Circumstances { request, address } = circumstances;
+    Ok(app.gate.authenticate_session(&secret, note).await?.ok().map(|visit| {
+        let origin = Origin { door: Door::Console, request, address: Some(address) };
+        Visitor::new(app, Caller { actor: visit.actor.clone(), origin }, visit)
+    }))
+}
+
+/// For our own API: who signed in, where no token is shown. `None` when no cookie is.
+pub(in crate::http) async fn signed_in(
+    app: &App,
+    headers: &HeaderMap,
+) -> Option<Result<Result<Visit, Refusal>, Failure>> {
+    if !cookie::is_shown(app, headers) {
+        return None;
+    }
+    let secret: Secret = match cookie::read(app, headers) {
+        Some(secret) => secret,
+        None => return Some(Ok(Err(Refusal::Unknown))),
+    };
+    Some(app.gate.authenticate_session(&secret, true).await.map_err(Failure::from))
+}
+
+/// Runs a handler, and shows its failure as a page; one that panics too.
+async fn run(
+    app: &App,
+    visitor: Option<&Visitor>,
+    circumstances: Circumstances,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let panicked = |_| Failure::Internal("a page's handler panicked".to_owned()).into_response();
+    let mut response = answered.unwrap_or_else(panicked);
+    match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => page::problem(app, visitor, &failure, circumstances.request),
+        None => response,
+    }
+}
+
+/// A page that asks again by itself is no sign of a person: it does not keep the session alive.
+fn asks_by_itself(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-offboard-live")
+}
+
+fn to_sign_in(app: &App, request: &Request) -> Response {
+    let had_session = cookie::is_shown(app, request.headers());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let next = if request.method().is_safe() { path } else { "" };
+    let address = form::address("/sign-in", &[("done", if had_session { "ended" } else { "" }), ("next", next)]);
+    let mut response = Redirect::to(&address).into_response();
+    if had_session {
+        cookie::clear(app, &mut response);
+    }
+    response
+}

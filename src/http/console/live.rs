@@ -1,0 +1,99 @@
+//! What changes elsewhere appears without reload, and the page of somebody whose access ended is cut: a stream of events
+//! to each open page.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, stream};
+
+use super::super::app::App;
+use super::super::frame::Circumstances;
+use super::page::Visitor;
+use super::{admission, cookie};
+use crate::model::id::CompanyId;
+use crate::model::secret::Secret;
+
+/// How often a stream looks whether its owner may still see it, and whether there is news: the promise is a second.
+const INTERVAL: Duration = Duration::from_millis(400);
+/// How often a silent stream sends something, so that a connection that is gone is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// `GET /events`: `changed` when something was recorded in the company's trail, `ended` when the session has.
+pub(super) async fn events(
+    State(app): State<App>,
+    Extension(circumstances): Extension<Circumstances>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(secret) = cookie::read(&app, &headers) else { return StatusCode::UNAUTHORIZED.into_response() };
+    let visitor = match admission::visitor(&app, circumstances, &headers, false).await {
+        Ok(Some(visitor)) => visitor,
+        Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
+        Err(failure) => return failure.into_response(),
+    };
+    let Ok(watch) = Watch::begin(app, &visitor, secret).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Sse::new(watch.events()).keep_alive(alive).into_response()
+}
+
+/// One open page.
+struct Watch {
+    app: App,
+    secret: Secret,
+    company: CompanyId,
+    pulse: i64,
+}
+
+impl Watch {
+    async fn begin(app: App, visitor: &Visitor, secret: Secret) -> Result<Self, super::super::failure::Failure> {
+        let company = visitor.company()?;
+        let pulse = app.directory.pulse(company).await?;
+        Ok(Self { app, secret, company, pulse })
+    }
+
+    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(Some(self), |watch| async move {
+            let mut watch = watch?;
+            match watch.next().await {
+                News::Changed => Some((Ok(Event::default().event("changed").data("")), Some(watch))),
+                News::Ended => Some((Ok(Event::default().event("ended").data("")), None)),
+                News::Unknown => None,
+            }
+        })
+    }
+
+    async fn next(&mut self) -> News {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            if self.app.is_stopping() {
+                return News::Unknown;
+            }
+            match self.app.gate.authenticate_session(&self.secret, false).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return News::Ended,
+                // Who can't be known to be let in is not: the browser asks again.
+                Err(_) => return News::Unknown,
+            }
+            match self.app.directory.pulse(self.company).await {
+                Ok(pulse) if pulse == self.pulse => {}
+                Ok(pulse) => {
+                    self.pulse = pulse;
+                    return News::Changed;
+                }
+                Err(_) => return News::Unknown,
+            }
+        }
+    }
+}
+
+enum News {
+    Changed,
+    Ended,
+    Unknown,
+}
