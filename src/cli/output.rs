@@ -142,7 +142,7 @@ impl From<domain::Error> for Failure {
                 Some("offboard token list --user EMAIL shows a user's tokens")
             }
             domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
-            domain::Error::NotFound(Unknown::Session(_))
+            domain::Error::NotFound(Unknown::Session(_) | Unknown::Page)
             | domain::Error::Invalid(_)
             | domain::Error::Exists(_)
             | domain::Error::Internal(_) => None,

@@ -59,6 +59,9 @@ pub enum Unknown {
     /// A session, by this UUID.
     #[error("session '{0}'")]
     Session(SessionId),
+    /// A page.
+    #[error("page here")]
+    Page,
 }
 
 /// Why a caller was refused.

@@ -249,7 +249,9 @@ impl Directory {
 
 /// Words that must not make a user's password good: what everybody knows of the user.
 pub(super) fn known_words(user: &User, company: &Company) -> Vec<String> {
-    text::words([user.name.as_str(), user.email.as_str(), company.name.as_str()], 32)
+    let mut known = text::words([user.name.as_str(), user.email.as_str(), company.name.as_str()], 32);
+    known.extend([user.email.key(), user.name.as_str(), company.name.as_str()].map(text::search_key));
+    known
 }
 
 async fn create(tx: &mut Tx<'_>, user: &User, draft: &audit::Draft) -> store::Result<Made> {

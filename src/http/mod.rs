@@ -21,10 +21,11 @@ pub mod server;
 pub mod tls;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
+use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -48,7 +49,8 @@ pub fn router(app: &App) -> Router {
 
 /// Puts around routes what every request gets, whatever its door.
 pub fn framed(app: &App, routes: Router) -> Router {
-    routes.fallback(no_such_path).layer(from_fn_with_state(app.clone(), frame::frame))
+    let fallback = any(no_such_path).with_state(app.clone());
+    routes.fallback_service(fallback).layer(from_fn_with_state(app.clone(), frame::frame))
 }
 
 /// The API document, without a server.
@@ -81,6 +83,12 @@ fn with_door(routes: UtoipaMethodRouter<App>, app: &App, dialect: Dialect) -> Ut
     })
 }
 
-async fn no_such_path(request: Request) -> Response {
-    api::problem::no_such_path(Circumstances::of(&request).request)
+async fn no_such_path(State(app): State<App>, request: Request) -> Response {
+    let id = Circumstances::of(&request).request;
+    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        console::no_such_page(&app, id)
+    } else {
+        api::problem::no_such_path(id)
+    }
 }

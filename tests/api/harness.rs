@@ -19,6 +19,7 @@ use offboard::model::id::{RequestId, TokenId, UserId};
 use offboard::model::quota::Quota;
 use offboard::model::scope::{Scope, Scopes};
 use offboard::model::user::Role;
+use offboard::outbound::mail::Mailer;
 use offboard::store::Store;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode};
@@ -59,7 +60,17 @@ impl Platform {
         Self::start_with(engine, |settings| settings.rate_limit = Some(quota)).await
     }
 
+    /// With this mail server.
+    pub async fn start_with_mail(engine: Engine, sink: &crate::mail::Sink) -> Self {
+        let mailer = Mailer::new(&sink.url, "Offboard <offboard@platform.example>").unwrap();
+        Self::start_whole(engine, Some(mailer), |_| {}).await
+    }
+
     pub async fn start_with(engine: Engine, adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_whole(engine, None, adjust).await
+    }
+
+    async fn start_whole(engine: Engine, mailer: Option<Mailer>, adjust: impl FnOnce(&mut Settings)) -> Self {
         let database = Database::fresh(engine).await;
         let store = Arc::new(database.open().await);
         let clock = Arc::new(ManualClock::at(START));
@@ -74,7 +85,7 @@ impl Platform {
             public_url: "http://localhost".to_owned(),
         };
         adjust(&mut settings);
-        let app = App::new(directory(), Arc::clone(&gate), clock.clone(), entropy.clone(), None, settings);
+        let app = App::new(directory(), Arc::clone(&gate), clock.clone(), entropy.clone(), mailer, settings);
         let stop = CancellationToken::new();
         let url = serve(&app, &stop).await;
         let directory = Arc::new(directory());

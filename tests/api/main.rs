@@ -7,12 +7,16 @@
 mod support;
 
 mod admission;
+mod browser;
 mod coverage;
 mod deactivation;
 mod faults;
 mod harness;
 mod identifiers;
+mod links;
+mod mail;
 mod openapi;
 mod promise;
 mod rate_limit;
+mod sign_in;
 mod surface;

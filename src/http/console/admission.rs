@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::FutureExt;
@@ -15,8 +15,10 @@ use super::super::limit::Key;
 use super::page::{self, Visitor};
 use super::{cookie, form};
 use crate::access::{Refusal, Visit};
+use crate::domain::Unknown;
 use crate::model::actor::{Caller, Credential, Door, Origin};
 use crate::model::audit::Action;
+use crate::model::id::RequestId;
 use crate::model::secret::Secret;
 
 /// The layer around every page that needs a session. Sends who has none to sign in.
@@ -110,8 +112,23 @@ async fn run(
     let mut response = answered.unwrap_or_else(panicked);
     match response.extensions_mut().remove::<Failure>() {
         Some(failure) => page::problem(app, visitor, &failure, circumstances.request),
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+            let mut page = page::problem(app, visitor, &Failure::MethodNotAllowed, circumstances.request);
+            if let Some(allowed) = response.headers_mut().remove(header::ALLOW) {
+                page.headers_mut().insert(header::ALLOW, allowed);
+            }
+            page
+        }
         None => response,
     }
+}
+
+/// The page where there is none.
+pub(in crate::http) fn no_such_page(app: &App, request: RequestId) -> Response {
+    let nothing = Failure::NotFound(Unknown::Page);
+    let mut response = page::problem(app, None, &nothing, request);
+    page::harden_headers(response.headers_mut());
+    response
 }
 
 /// A page that asks again by itself is no sign of a person: it does not keep the session alive.

@@ -124,7 +124,7 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(seq): Path<String>,
 ) -> Page {
-    let nothing = || Failure::NotFound(Unknown::User(String::new()));
+    let nothing = || Failure::NotFound(Unknown::Page);
     let seq = seq.parse().map_err(|_| nothing())?;
     let entry = app.directory.trail_entry(visitor.company()?, seq).await?.ok_or_else(nothing)?;
     let detail = entry.detail.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());

@@ -26,7 +26,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
 use tower_http::csrf::CsrfLayer;
 
-pub(super) use admission::signed_in;
+pub(super) use admission::{no_such_page, signed_in};
 pub(super) use assets::Assets;
 
 use super::app::App;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::super::app::App;
@@ -124,6 +124,10 @@ impl fmt::Display for Moment {
         else {
             return f.write_str("—");
         };
+        // Beyond what a calendar knows, an instant is a number.
+        if !instant.ends_with('Z') {
+            return f.write_str("—");
+        }
         write!(f, "<time datetime=\"{second}Z\">{date} {minute} UTC</time>")
     }
 }
@@ -178,6 +182,12 @@ pub(super) fn problem(app: &App, visitor: Option<&Visitor>, failure: &Failure, r
 
 /// Keeps browsers careful with pages.
 pub(super) async fn harden(mut response: Response) -> Response {
+    harden_headers(response.headers_mut());
+    response
+}
+
+/// The headers of every page.
+pub(super) fn harden_headers(headers: &mut HeaderMap) {
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
         font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
         frame-ancestors 'none'";
@@ -189,9 +199,8 @@ pub(super) async fn harden(mut response: Response) -> Response {
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
     ];
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }
 
 #[cfg(test)]

@@ -124,9 +124,9 @@ pub(in crate::http::console) async fn delete_token(
 
 /// The member that a path names.
 pub(in crate::http::console) async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<User, Failure> {
-    let id = UserId::parse(id).map_err(|_| Failure::NotFound(Unknown::User(String::new())))?;
+    let id = UserId::parse(id).map_err(|_| Failure::NotFound(Unknown::Page))?;
     match app.directory.member(visitor.company()?, id).await.map_err(Failure::from) {
-        Err(Failure::Forbidden(Refusal::NoSuchUser)) => Err(Failure::NotFound(Unknown::User(String::new()))),
+        Err(Failure::Forbidden(Refusal::NoSuchUser)) => Err(Failure::NotFound(Unknown::Page)),
         found => found,
     }
 }

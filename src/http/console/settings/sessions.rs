@@ -86,5 +86,5 @@ pub(in crate::http::console) async fn end_others(
 
 /// A session's identifier in a path.
 pub(in crate::http::console) fn session_id(text: &str) -> Result<SessionId, Failure> {
-    SessionId::parse(text).map_err(|_| Failure::NotFound(Unknown::Session(SessionId(uuid::Uuid::nil()))))
+    SessionId::parse(text).map_err(|_| Failure::NotFound(Unknown::Page))
 }

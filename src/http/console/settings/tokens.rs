@@ -212,7 +212,7 @@ pub(in crate::http::console) async fn delete(
 
 /// A token's identifier in a path.
 pub(in crate::http::console) fn token_id(text: &str) -> Result<TokenId, Failure> {
-    TokenId::parse(text).map_err(|_| Failure::NotFound(Unknown::Token(TokenId(uuid::Uuid::nil()))))
+    TokenId::parse(text).map_err(|_| Failure::NotFound(Unknown::Page))
 }
 
 async fn own(app: &App, visitor: &Visitor, id: &str) -> Result<token::Token, Failure> {
