@@ -122,7 +122,8 @@ impl Directory {
                 let may = guards::caller_may_still(tx, &caller, Action::RotateToken, now, limits).await?;
                 let found = tokens::find(tx, id).await?.filter(|token| token.user == owner && token.is_live(now));
                 let Some(old) = found else { return Ok(Err(Error::NotFound(Unknown::Token(id)))) };
-                if let Err(refusal) = may.and_then(|()| may_hold(&caller, &user, old.scopes)) {
+                // It keeps its scopes: whatever a token has, it may do no more than its owner's role allows.
+                if let Err(refusal) = may.and_then(|()| is_active(&user)) {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
@@ -180,9 +181,7 @@ impl Directory {
 
 /// Whether a user may have a token with these scopes. The operator gives any, to anybody who is active.
 fn may_hold(caller: &Caller, owner: &User, scopes: Scopes) -> Result<(), Refusal> {
-    if owner.status != Status::Active {
-        return Err(Refusal::WrongStatus(owner.status));
-    }
+    is_active(owner)?;
     if matches!(caller.actor, Actor::Operator) {
         return Ok(());
     }
@@ -190,6 +189,10 @@ fn may_hold(caller: &Caller, owner: &User, scopes: Scopes) -> Result<(), Refusal
         Some(scope) => Err(Refusal::ScopeNotYours(scope)),
         None => Ok(()),
     }
+}
+
+fn is_active(owner: &User) -> Result<(), Refusal> {
+    if owner.status == Status::Active { Ok(()) } else { Err(Refusal::WrongStatus(owner.status)) }
 }
 
 /// The longest that tokens of this user may live.

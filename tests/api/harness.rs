@@ -109,6 +109,11 @@ impl Platform {
         call.token(token).send().await.status
     }
 
+    /// The status of a page at another node, for who shows this cookie.
+    pub async fn status_at(&self, url: &str, path: &str, cookie: &str) -> StatusCode {
+        Call(self.client.get(format!("{url}{path}"))).header("cookie", cookie).send().await.status
+    }
+
     pub async fn company(&self, name: &str) -> Company {
         let domain = Domain::parse(&format!("{}.example", name.to_lowercase())).unwrap();
         self.directory.create_company(&operator(), name, vec![domain]).await.unwrap()
@@ -244,6 +249,11 @@ impl Call {
 
     pub fn body(self, body: impl Into<reqwest::Body>) -> Self {
         Self(self.0.body(body))
+    }
+
+    /// The answer while it still comes in.
+    pub async fn open(self) -> reqwest::Response {
+        self.0.send().await.unwrap()
     }
 
     pub async fn send(self) -> Answer {

@@ -8,6 +8,7 @@ mod support;
 
 mod admission;
 mod browser;
+mod console;
 mod coverage;
 mod deactivation;
 mod faults;
@@ -18,5 +19,6 @@ mod mail;
 mod openapi;
 mod promise;
 mod rate_limit;
+mod sessions;
 mod sign_in;
 mod surface;
