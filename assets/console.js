@@ -131,7 +131,8 @@
     selection();
   }
 
-  // Live pages.
+  // Live pages. What a page asks by itself does not keep the session alive.
+  const byItself = { 'X-Offboard-Live': '1' };
   const plain = (element) => element.outerHTML.replace(/ data-htmx-powered="[^"]*"/g, '');
   let seen = page() ? plain(page()) : null;
   let source = null;
@@ -175,7 +176,7 @@
     last = Date.now();
     try {
       const address = location.href;
-      const answer = await fetch(address, { headers: { Accept: 'text/html' }, cache: 'no-store' });
+      const answer = await fetch(address, { headers: { Accept: 'text/html', ...byItself }, cache: 'no-store' });
       if (address !== location.href) {
         waiting = true;
         return;
@@ -205,32 +206,47 @@
   }
 
   function listen() {
+    if (source && source.readyState !== EventSource.CLOSED) return;
     source = new EventSource(document.body.dataset.live);
-    source.addEventListener('open', () => sessionStorage.removeItem('live-reloaded'));
     source.addEventListener('changed', changed);
-    source.addEventListener('ended', () => {
-      source.close();
-      location.assign('/sign-in?ended=1');
-    });
+    source.addEventListener('ended', cut);
     source.addEventListener('error', () => {
-      if (source.readyState !== EventSource.CLOSED) return;
-      if (still() || unsaved() || sessionStorage.getItem('live-reloaded')) return;
-      sessionStorage.setItem('live-reloaded', '1');
-      location.reload();
+      if (source.readyState === EventSource.CLOSED && !document.hidden) listenAgain();
     });
   }
 
-  if (document.body.dataset.live && window.EventSource && page()) {
-    listen();
-    const resume = () => { if (waiting && !hold()) changed(); };
-    document.addEventListener('visibilitychange', resume);
-    document.addEventListener('focusout', resume);
-    addEventListener('pagehide', () => source.close());
-    addEventListener('pageshow', ({ persisted }) => {
-      if (!persisted) return;
+  function cut() {
+    source.close();
+    location.assign('/sign-in?ended=1');
+  }
+
+  // A stream that was refused does not say why: the session has ended, or the server is away for a while.
+  async function listenAgain() {
+    const answer = await fetch('/api/v1/me', { headers: byItself, cache: 'no-store' }).catch(() => null);
+    if (answer?.status === 401) {
+      cut();
+    } else {
+      setTimeout(() => { if (!document.hidden) listen(); }, 2000);
+    }
+  }
+
+  // A page that nobody sees has no stream: a browser opens few connections to a server, and many tabs would use them
+  // up. When it is seen again it catches up.
+  function hear() {
+    if (document.hidden) {
+      source?.close();
+    } else {
+      if (!source || source.readyState === EventSource.CLOSED) changed();
       listen();
-      changed();
-    });
+    }
+  }
+
+  if (document.body.dataset.live && window.EventSource && page()) {
+    if (!document.hidden) listen();
+    document.addEventListener('visibilitychange', hear);
+    document.addEventListener('focusout', () => { if (waiting && !hold()) changed(); });
+    addEventListener('pagehide', () => source?.close());
+    addEventListener('pageshow', ({ persisted }) => { if (persisted) hear(); });
   }
 
   addEventListener('pageshow', selection);

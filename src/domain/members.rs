@@ -10,7 +10,7 @@ use crate::model::token::Token;
 use crate::model::user::{Role, Status, User};
 use crate::store::{Tx, members, sessions, tokens, users};
 
-pub use crate::store::members::{Key, Order, Place, Selection, place};
+pub use crate::store::members::{Key, Order, Page, Place, Selection};
 
 /// Up to here members are counted exactly.
 pub const COUNTED: u64 = 100_000;
@@ -21,7 +21,9 @@ const ADMINS: i64 = 1000;
 
 /// What a search for these words looks for: each begins a word of the name or the address.
 pub fn terms(search: &str) -> Vec<String> {
-    text::words([search], members::TERMS)
+    let words = text::words([search], members::TERMS);
+    // What has no letter and no digit begins no word, so that it finds nobody and not everybody.
+    if words.is_empty() && !search.trim().is_empty() { vec![search.to_owned()] } else { words }
 }
 
 /// A member, and what would stop if his access ended.
@@ -44,12 +46,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is gone.
-    pub async fn list_members(
-        &self,
-        selection: Selection,
-        after: Option<Place>,
-        limit: u32,
-    ) -> Result<Vec<User>, Error> {
+    pub async fn list_members(&self, selection: Selection, after: Option<Place>, limit: u32) -> Result<Page, Error> {
         let list = async move |tx: &mut Tx<'_>| members::list(tx, &selection, after.as_ref(), limit.into()).await;
         Ok(self.store.read(list).await?)
     }

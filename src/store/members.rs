@@ -1,9 +1,12 @@
 //! The users of a company as lists: in an order, by status, by words of their names and addresses.
 //!
+//! A search looks for words that begin as its terms do, in an index of the words of names and addresses.
+//!
 //! Each list is read in pages. A page begins after a place, which is a value of the order and an identifier, so that no
 //! user is skipped or comes twice because others came or went meanwhile.
 
-use super::users::{User, select_users, user};
+use super::engine::Value;
+use super::users::{User, select_users, user as user_of};
 use super::{Error, Result, Tx};
 use crate::model::id::{CompanyId, UserId};
 use crate::model::text;
@@ -46,6 +49,20 @@ pub enum Key {
     Text(String),
     /// Of an instant.
     Number(i64),
+    /// The word that was found, in a search that many fit.
+    Word(String),
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The users, in their order.
+    pub users: Vec<User>,
+    /// Where the next page begins. A page may be short, or empty, and have a next one.
+    pub next: Option<Place>,
+    /// Whether the users stand in the order that was asked for. Of a search that many fit they do not, but in that of
+    /// the words that were found: else all of them would have to be gone through to find the first.
+    pub sorted: bool,
 }
 
 /// Which users, and in which order.
@@ -65,9 +82,10 @@ pub struct Selection {
 
 /// The most words that a search looks for; further ones are ignored.
 pub const TERMS: usize = 4;
-/// Words of up to so many users are found first, and the rest of the search made among those; for commoner words the
-/// users are gone through in their order, which soon finds a page of them.
-const RARE: i64 = 20_000;
+/// A search that at most so many can fit finds all of them, and puts them in order.
+const FEW: i64 = 4_000;
+/// Of a search that more can fit, so many are looked at for a page.
+const LOOKED_AT: i64 = 4_000;
 /// Sorts after all that a text can begin with.
 const LAST: char = '\u{10ffff}';
 
@@ -82,38 +100,123 @@ pub fn place(user: &User, order: Order) -> Place {
 }
 
 /// Up to `limit` users of a selection, behind a place or from the beginning.
-pub async fn list(tx: &mut Tx<'_>, selection: &Selection, after: Option<&Place>, limit: i64) -> Result<Vec<User>> {
+pub async fn list(tx: &mut Tx<'_>, selection: &Selection, after: Option<&Place>, limit: i64) -> Result<Page> {
+    let rarest = rarest(tx, selection.company, &selection.terms).await?;
+    match rarest {
+        Some((term, count)) if count >= FEW => list_found(tx, selection, term, after, limit).await,
+        rarest => list_sorted(tx, selection, rarest.map(|(term, _)| term), after, limit).await,
+    }
+}
+
+/// In the order asked for; `rarest` is the term that the fewest have, who are found first.
+async fn list_sorted(
+    tx: &mut Tx<'_>,
+    selection: &Selection,
+    rarest: Option<usize>,
+    after: Option<&Place>,
+    limit: i64,
+) -> Result<Page> {
     let Selection { company, status, order, descending, .. } = selection;
     let (column, direction, comes_after) =
         if *descending { (order.column(), "DESC", '<') } else { (order.column(), "ASC", '>') };
     let place = after.cloned().unwrap_or_else(|| beginning(*order, *descending));
-    let key = match place.key {
-        Key::Text(text) => text.into(),
+    let key: Value = match place.key {
+        Key::Text(text) | Key::Word(text) => text.into(),
         Key::Number(number) => number.into(),
     };
-    let mut values = vec![company.0.into(), status.as_str().into(), key, place.user.0.into(), limit.into()];
-    let rare = rarest(tx, *company, &selection.terms).await?;
-    let mut from = "users".to_owned();
+    let mut values = vec![company.0.into(), status.as_str().into(), key, place.user.0.into(), (limit + 1).into()];
+    let others = others(&selection.terms, rarest, &mut values);
+    let from = match rarest.and_then(|term| selection.terms.get(term)) {
+        None => "users WHERE".to_owned(),
+        Some(term) => {
+            let words = range(term, &mut values);
+            format!(
+                "(SELECT DISTINCT user_id FROM user_words WHERE company_id = $1 AND {words}) found \
+                 CROSS JOIN users WHERE users.id = found.user_id AND"
+            )
+        }
+    };
+    let select = select_users!();
+    let sql = format!(
+        "{select} {from} company_id = $1 AND status = $2 AND ({column}, id) {comes_after} ($3, $4){others} \
+         ORDER BY {column} {direction}, id {direction} LIMIT $5"
+    );
+    let mut users: Vec<User> = tx.rows(&sql, &values).await?.into_iter().map(user_of).collect::<Result<_>>()?;
+    let is_cut = cut(&mut users, limit);
+    let next = users.last().filter(|_| is_cut).map(|last| self::place(last, *order));
+    Ok(Page { users, next, sorted: true })
+}
+
+/// In the order of the words that were found for one term, and so that a page costs about the same however many fit.
+async fn list_found(
+    tx: &mut Tx<'_>,
+    selection: &Selection,
+    term: usize,
+    after: Option<&Place>,
+    limit: i64,
+) -> Result<Page> {
+    let Selection { company, status, terms, .. } = selection;
+    let (word, user) = match after {
+        Some(Place { key: Key::Word(word), user }) => (word.clone(), *user),
+        _ => (String::new(), UserId(uuid::Uuid::nil())),
+    };
+    let mut values = vec![company.0.into(), word.into(), user.0.into()];
+    let words = range(&terms[term], &mut values);
+    let scan = format!(
+        "SELECT word, user_id FROM user_words WHERE company_id = $1 AND {words} AND (word, user_id) > ($2, $3) \
+         ORDER BY word, user_id LIMIT"
+    );
+    // Where this look ends, if there is more.
+    let end = tx.row(&format!("{scan} 1 OFFSET {}", LOOKED_AT - 1), &values).await?;
+    let end = end.map(|mut row| Ok::<_, Error>((row.get::<String>(0)?, UserId(row.get(1)?)))).transpose()?;
+
+    let low = values.len() - 1;
+    values.extend([status.as_str().into(), (limit + 1).into()]);
+    let (status, most) = (values.len() - 1, values.len());
+    let others = others(terms, Some(term), &mut values);
+    // Whoever has several of the words stands at the first of them.
+    let sql = format!(
+        "SELECT users.id, users.company_id, email, name, role, status, status_since, created_at, email_key, found.word \
+         FROM ({scan} {LOOKED_AT}) found CROSS JOIN users WHERE users.id = found.user_id AND status = ${status} \
+         AND NOT EXISTS (SELECT 1 FROM user_words earlier WHERE earlier.user_id = found.user_id \
+         AND earlier.word >= ${low} AND earlier.word < found.word){others} \
+         ORDER BY found.word, found.user_id LIMIT ${most}"
+    );
+    let mut found = Vec::new();
+    for mut row in tx.rows(&sql, &values).await? {
+        let word: String = row.get(9)?;
+        found.push((user_of(row)?, word));
+    }
+    let is_cut = cut(&mut found, limit);
+    let last = found.last().filter(|_| is_cut).map(|(user, word)| (word.clone(), user.id));
+    let next = last.or(end).map(|(word, user)| Place { key: Key::Word(word), user });
+    Ok(Page { users: found.into_iter().map(|(user, _)| user).collect(), next, sorted: false })
+}
+
+/// Drops what is beyond the limit; says whether there was something.
+fn cut<T>(rows: &mut Vec<T>, limit: i64) -> bool {
+    let limit = usize::try_from(limit).unwrap_or(0);
+    let is_cut = rows.len() > limit;
+    rows.truncate(limit);
+    is_cut
+}
+
+/// The condition that a word begins with a term.
+fn range(term: &str, values: &mut Vec<Value>) -> String {
+    values.extend([term.into(), format!("{term}{LAST}").into()]);
+    format!("word >= ${} AND word < ${}", values.len() - 1, values.len())
+}
+
+/// The condition that users have a word for each term but this one.
+fn others(terms: &[String], but: Option<usize>, values: &mut Vec<Value>) -> String {
     let mut conditions = String::new();
-    for (number, term) in selection.terms.iter().take(TERMS).enumerate() {
-        let (low, high) = (values.len() + 1, values.len() + 2);
-        values.extend([term.as_str().into(), format!("{term}{LAST}").into()]);
-        let words = format!("word >= ${low} AND word < ${high}");
-        if rare == Some(number) {
-            from = format!(
-                "(SELECT DISTINCT user_id FROM user_words WHERE company_id = $1 AND {words}) found CROSS JOIN users"
-            );
-            conditions += " AND users.id = found.user_id";
-        } else {
+    for (number, term) in terms.iter().take(TERMS).enumerate() {
+        if Some(number) != but {
+            let words = range(term, values);
             conditions += &format!(" AND EXISTS (SELECT 1 FROM user_words WHERE user_id = users.id AND {words})");
         }
     }
-    let select = select_users!();
-    let sql = format!(
-        "{select} {from} WHERE company_id = $1 AND status = $2 AND ({column}, id) {comes_after} ($3, $4){conditions} \
-         ORDER BY {column} {direction}, id {direction} LIMIT $5"
-    );
-    tx.rows(&sql, &values).await?.into_iter().map(user).collect()
+    conditions
 }
 
 /// How many users of a company have this status, counted up to a limit.
@@ -129,7 +232,7 @@ pub async fn count(tx: &mut Tx<'_>, company: CompanyId, status: Status, limit: i
 pub async fn list_admins(tx: &mut Tx<'_>, company: CompanyId, limit: i64) -> Result<Vec<User>> {
     let select = select_users!();
     let sql = format!("{select} users WHERE company_id = $1 AND role = 'mendix_admin' ORDER BY name_key, id LIMIT $2");
-    tx.rows(&sql, &[company.0.into(), limit.into()]).await?.into_iter().map(user).collect()
+    tx.rows(&sql, &[company.0.into(), limit.into()]).await?.into_iter().map(user_of).collect()
 }
 
 /// Where a list begins: before every place.
@@ -144,18 +247,18 @@ fn beginning(order: Order, descending: bool) -> Place {
     Place { key, user: UserId(user) }
 }
 
-/// Which of the terms the fewest users have, if those are few.
-async fn rarest(tx: &mut Tx<'_>, company: CompanyId, terms: &[String]) -> Result<Option<usize>> {
+/// Which of the terms the fewest words begin with, and how many, counted up to [`FEW`]; `None` without terms.
+async fn rarest(tx: &mut Tx<'_>, company: CompanyId, terms: &[String]) -> Result<Option<(usize, i64)>> {
     const COUNT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM user_words \
         WHERE company_id = $1 AND word >= $2 AND word < $3 LIMIT $4) counted";
-    let mut rarest = None;
+    let mut rarest: Option<(usize, i64)> = None;
     for (number, term) in terms.iter().take(TERMS).enumerate() {
-        let values = [company.0.into(), term.as_str().into(), format!("{term}{LAST}").into(), RARE.into()];
+        let values = [company.0.into(), term.as_str().into(), format!("{term}{LAST}").into(), FEW.into()];
         let row = tx.row(COUNT, &values).await?;
         let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
-        if count < RARE && rarest.is_none_or(|(_, fewest)| count < fewest) {
+        if rarest.is_none_or(|(_, fewest)| count < fewest) {
             rarest = Some((number, count));
         }
     }
-    Ok(rarest.map(|(number, _)| number))
+    Ok(rarest)
 }

@@ -233,6 +233,9 @@ async fn no_page_shows_anything_of_another_company(engine: Engine) {
     assert!(meddled.into_iter().all(|entry| !matches!(entry.actor, ActorRecord::User(user, _) if user == ada.id)));
 }
 
+/// The action that is recorded, where the form goes, and its fields.
+type Submission<'f> = (&'f str, &'f str, &'f [(&'f str, &'f str)]);
+
 async fn every_form_leaves_exactly_one_audit_entry(engine: Engine) {
     let platform = Platform::start(engine).await;
     let Scene { lee, mut admin, mut member, .. } = scene(&platform).await;
@@ -241,7 +244,7 @@ async fn every_form_leaves_exactly_one_audit_entry(engine: Engine) {
     let token = format!("/settings/tokens/{}", lee.token_id);
     let session = platform.directory.list_sessions(lee.id).await.unwrap()[0].id;
     let new = "another horse entirely";
-    let own: [(&str, &str, &[(&str, &str)]); 5] = [
+    let own: [Submission; 5] = [
         ("user.rename", "/settings/profile", &[("name", "Lee L.")]),
         ("token.create", "/settings/tokens", &[("name", "script"), ("expires", "30")]),
         ("token.rotate", &format!("{token}/rotate"), &[]),
@@ -262,7 +265,7 @@ async fn every_form_leaves_exactly_one_audit_entry(engine: Engine) {
         assert_eq!(entries.len(), expected, "{action}: {entries:?}");
         assert!(entries.iter().all(|entry| entry.action == action && entry.person == Some(lee.id)), "{entries:?}");
     }
-    let acts: [(&str, &str, &[(&str, &str)]); 13] = [
+    let acts: [Submission; 13] = [
         ("user.set_role", &format!("{member_page}/admin"), &[("admin", "true")]),
         ("user.set_role", &format!("{member_page}/admin"), &[("admin", "false")]),
         ("link.create", &format!("{member_page}/invite"), &[]),

@@ -1,7 +1,12 @@
 //! The HTTP surface, over real sockets to the real router, on both engines. Time stands still unless a test moves it.
 
 #![allow(unreachable_pub, missing_docs, reason = "a test binary exports nothing")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::unchecked_time_subtraction,
+    reason = "a test that can't go on has failed"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,8 +1,10 @@
 // Every page, in light and dark, wide and narrow: nothing for axe to complain about, and nothing wider than the window.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import axe from 'axe-core';
-import { PASSWORD, expectRefusal, fillSignIn, makeCompany, openBrowser, signIn, startServer } from './server.mjs';
+import {
+  PASSWORD, expectNoMore, expectProblem, expectRefusal, fillSignIn, makeCompany, openBrowser, signIn, startServer,
+} from './server.mjs';
 
 const LONG = 'A-very-long-name-without-any-space-in-it-which-somebody-may-well-have-given-to-a-script-of-his';
 const SCOPES = ['mx:user-deactivation:write', 'mx:mxid3:user-identifiers:uuid:read', 'mx:audit-logging:read'];
@@ -23,6 +25,8 @@ after(async () => {
   await browser?.close();
   await server?.stop();
 });
+
+afterEach(() => expectNoMore(browser.problems));
 
 /** What stands on the page now, in all four looks. */
 async function examine(page, heading) {
@@ -64,6 +68,18 @@ async function visit(page, path, heading) {
   await examine(page, heading);
 }
 
+test('what is wrong with a page is found', async () => {
+  const page = await newPage();
+  await page.goto('/sign-in');
+  assert.deepEqual(await page.evaluate(look), []);
+  await page.evaluate(() => {
+    document.querySelector('label').remove();
+    document.querySelector('h1').style.cssText = 'color: #ccc; width: 3000px';
+  });
+  const found = (await page.evaluate(look)).join();
+  for (const rule of ['color-contrast', 'label', 'wider than the window']) assert.ok(found.includes(rule), found);
+});
+
 test('the pages of who has not signed in', async () => {
   const page = await newPage();
   await visit(page, '/sign-in', 'Sign in');
@@ -89,14 +105,13 @@ test('the pages of who has not signed in', async () => {
   expectRefusal(browser.problems, 410, '/set-password/');
   await visit(page, '/no-such-page', 'Nothing here');
   expectRefusal(browser.problems, 404, '/no-such-page');
-  assert.deepEqual(browser.problems, []);
 });
 
 test('the pages of a member', async () => {
   const page = await newPage();
   await signIn(page, 'lee@acme.example');
   await visit(page, '/settings/profile', 'Profile');
-  await page.getByLabel('Name').fill(' ');
+  await page.getByRole('textbox', { name: 'Name' }).fill(' ');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('alert').waitFor();
   await examine(page, 'Profile');
@@ -112,7 +127,6 @@ test('the pages of a member', async () => {
   await visit(page, '/settings/sessions', 'Sessions');
   await visit(page, '/control-center/members', 'This is not for you');
   expectRefusal(browser.problems, 403, '/control-center/members');
-  assert.deepEqual(browser.problems, []);
 });
 
 test('the pages about tokens', async () => {
@@ -120,12 +134,12 @@ test('the pages about tokens', async () => {
   await signIn(page, 'ada@acme.example');
   await visit(page, '/settings/tokens', 'Tokens');
   await visit(page, '/settings/tokens/new', 'New token');
-  await page.getByLabel('Name').fill(' ');
+  await page.getByRole('textbox', { name: 'Name' }).fill(' ');
   await page.getByRole('button', { name: 'Create token' }).click();
   await page.getByRole('alert').waitFor();
   await examine(page, 'New token');
   expectRefusal(browser.problems, 400, '/settings/tokens');
-  await page.getByLabel('Name').fill('leavers script');
+  await page.getByRole('textbox', { name: 'Name' }).fill('leavers script');
   for (const scope of SCOPES) await page.getByLabel(scope).check();
   await page.getByRole('button', { name: 'Create token' }).click();
   await examine(page, 'leavers script is ready');
@@ -146,7 +160,6 @@ test('the pages about tokens', async () => {
   await examine(page, 'Tokens');
   await page.getByRole('link', { name: 'leavers script' }).click();
   await examine(page, 'leavers script');
-  assert.deepEqual(browser.problems, []);
 });
 
 test('the pages about members', async () => {
@@ -167,8 +180,8 @@ test('the pages about members', async () => {
   await page.setViewportSize({ width: 1280, height: 1200 });
 
   await visit(page, '/control-center/members/new', 'Invite member');
-  await page.getByLabel('E-mail').fill('eve@evil.example');
-  await page.getByLabel('Name').fill('Eve');
+  await page.getByLabel('E-mail').fill('lee@acme.example');
+  await page.getByRole('textbox', { name: 'Name' }).fill('Eve');
   await page.getByRole('button', { name: 'Invite' }).click();
   await page.getByRole('alert').waitFor();
   await examine(page, 'Invite member');
@@ -182,7 +195,6 @@ test('the pages about members', async () => {
   await visit(page, `/control-center/members/${people['Sam Sabbatical'].uuid}`, 'Sam Sabbatical');
   await visit(page, `/control-center/members/${people['Lee Leaver'].uuid.replace(/^./, 'f')}`, 'Nothing here');
   expectRefusal(browser.problems, 404, '/control-center/members/');
-  assert.deepEqual(browser.problems, []);
 });
 
 test('the pages on which somebody is deactivated', async () => {
@@ -206,7 +218,6 @@ test('the pages on which somebody is deactivated', async () => {
   await examine(page, 'Lee Leaver');
   await page.getByRole('button', { name: 'Reactivate' }).click();
   await examine(page, 'Reactivate 1 member?');
-  assert.deepEqual(browser.problems, []);
 });
 
 test('the other pages of an admin', async () => {
@@ -223,6 +234,7 @@ test('the other pages of an admin', async () => {
   await examine(page, 'Audit');
   await visit(page, '/control-center/audit?person=nobody%40acme.example', 'Audit');
   await visit(page, '/control-center/audit?from=yesterday', 'Audit');
+  expectProblem(browser.problems, 'does not conform to the required format', '/control-center/audit');
   expectRefusal(browser.problems, 400, '/control-center/audit');
   await page.goto('/control-center/audit?action=user.suspend');
   await page.getByRole('row').filter({ hasText: 'sabbatical' }).getByRole('link').click();
@@ -240,7 +252,6 @@ test('the other pages of an admin', async () => {
     await examine(page, 'Company');
     expectRefusal(browser.problems, 400, '/control-center/company');
   }
-  assert.deepEqual(browser.problems, []);
 });
 
 test('the pages of a break-glass session', async () => {
@@ -252,5 +263,4 @@ test('the pages of a break-glass session', async () => {
   await examine(page, 'Members');
   await visit(page, '/settings/profile', /./);
   expectRefusal(browser.problems, 403, '/settings/profile');
-  assert.deepEqual(browser.problems, []);
 });

@@ -28,9 +28,10 @@ async function execute(operation, fill = async () => {}) {
 test('authorize makes try it out work, to the end of the walk', async () => {
   await page.goto(`${demo.url}/docs/`);
   await page.locator('button.authorize').first().click();
-  await page.locator('.auth-container input').fill(`MxToken ${demo.admin}`);
-  await page.locator('.auth-btn-wrapper button.authorize').click();
-  await page.locator('.btn-done').click();
+  const token = page.locator('.auth-container form').filter({ hasText: 'MxToken' });
+  await token.locator('input').fill(`MxToken ${demo.admin}`);
+  await token.locator('button.authorize').click();
+  await page.locator('.btn-done').first().click();
 
   const found = await execute('look_up_users');
   assert.match(found, /\b200\b/);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
-  PASSWORD, bySession, byToken, expectRefusal, fillSignIn, makePerson, openBrowser, signIn, startServer, tabTo, whoAmI,
+  PASSWORD, bySession, byToken, expectNoMore, expectRefusal, fillSignIn, makePerson, openBrowser, signIn,
+  startServer, tabTo, whoAmI,
 } from './server.mjs';
 
 const LEE = 'lee@acme.example';
@@ -147,5 +148,5 @@ test('deactivating somebody ends all access, and the open page too', async (t) =
     assert.match(await ada.getByRole('main').innerText(), /"tokensRevoked": 1/);
   });
 
-  assert.deepEqual(browser.problems, [], 'no error in the console, nothing from elsewhere');
+  expectNoMore(browser.problems);
 });

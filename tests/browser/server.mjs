@@ -1,4 +1,5 @@
 // A server on a port of its own, the command line beside it, and a real browser; all end with the test.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -122,11 +123,21 @@ function watch(page, url, problems) {
   });
 }
 
-/** Takes a refusal that the test itself caused out of the problems: it must be among them, once. */
-export function expectRefusal(problems, status, path) {
-  const found = problems.findIndex((text) => text.includes(`status of ${status} `) && text.includes(path));
-  if (found < 0) throw new Error(`no ${status} at ${path} in ${JSON.stringify(problems)}`);
+/** Takes a problem that the test itself caused out of the others: it must be among them. */
+export function expectProblem(problems, words, path) {
+  const found = problems.findIndex((text) => text.includes(words) && text.includes(path));
+  if (found < 0) throw new Error(`no '${words}' at ${path} in ${JSON.stringify(problems)}`);
   problems.splice(found, 1);
+}
+
+/** Nothing went wrong but what was expected. */
+export function expectNoMore(problems) {
+  assert.deepEqual(problems.splice(0), [], 'no error in the console, nothing from elsewhere');
+}
+
+/** As `expectProblem`, for an answer with this status. */
+export function expectRefusal(problems, status, path) {
+  expectProblem(problems, `status of ${status} `, path);
 }
 
 /** Fills the form of the page to sign in. */

@@ -1,9 +1,9 @@
 // Somebody stops for a while and comes back; somebody was deactivated and comes back with nothing.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import {
-  bySession, byToken, expectRefusal, fillSignIn, makeCompany, makePerson, openBrowser, PASSWORD, signIn, startServer,
-  whoAmI,
+  PASSWORD, bySession, byToken, expectNoMore, expectRefusal, fillSignIn, makeCompany, makePerson, openBrowser, signIn,
+  startServer, whoAmI,
 } from './server.mjs';
 
 let server, browser, admin, member, people, secret, session;
@@ -47,17 +47,13 @@ async function refusedSignIn(email) {
 }
 
 beforeEach(async () => {
-  const max = await signedInAs('Max Member');
-  assert.equal(max, 200, 'somebody else is let in throughout');
+  const page = await browser.newPage();
+  await signIn(page, people['Max Member'].email);
+  assert.equal(await whoAmI(server.url, await bySession(page.context())), 200, 'who stays is let in throughout');
+  await page.context().close();
 });
 
-async function signedInAs(name) {
-  const page = await browser.newPage();
-  await signIn(page, people[name].email);
-  const status = await whoAmI(server.url, await bySession(page.context()));
-  await page.context().close();
-  return status;
-}
+afterEach(() => expectNoMore(browser.problems));
 
 test('a suspended member’s credentials sleep; resuming wakes the token and the password, not the session', async () => {
   const sam = await atWork('Sam Sabbatical');
@@ -72,7 +68,6 @@ test('a suspended member’s credentials sleep; resuming wakes the token and the
   assert.equal(await whoAmI(server.url, session), 401, 'the session stays ended');
   await signIn(member, sam.email);
   assert.equal(await whoAmI(server.url, await bySession(member.context())), 200);
-  assert.deepEqual(browser.problems, []);
 });
 
 test('a reactivated member has no credential until a new link lets him in', async () => {
@@ -97,5 +92,4 @@ test('a reactivated member has no credential until a new link lets him in', asyn
   await signIn(member, rea.email, `${PASSWORD} again`);
   assert.equal(await whoAmI(server.url, await bySession(member.context())), 200);
   assert.equal(await whoAmI(server.url, byToken(secret)), 401, 'the token stays gone');
-  assert.deepEqual(browser.problems, []);
 });

@@ -96,7 +96,7 @@ pub(in crate::http) async fn signed_in(
         Some(secret) => secret,
         None => return Some(Ok(Err(Refusal::Unknown))),
     };
-    Some(app.gate.authenticate_session(&secret, true).await.map_err(Failure::from))
+    Some(app.gate.authenticate_session(&secret, !asks_by_itself(headers)).await.map_err(Failure::from))
 }
 
 /// Runs a handler, and shows its failure as a page; one that panics too.

@@ -13,7 +13,7 @@ use super::super::app::App;
 use super::super::failure::Failure;
 use super::page::Page;
 use super::words;
-use crate::domain::members::{Place, Selection, place};
+use crate::domain::members::{Place, Selection};
 use crate::domain::trail::{Direction, Filter, TrailEntry, document};
 use crate::model::user::User;
 
@@ -135,13 +135,8 @@ fn member_pages(app: App, selection: Selection) -> impl Stream<Item = Result<Vec
     stream::unfold(Some(None::<Place>), move |after| {
         let (app, selection) = (app.clone(), selection.clone());
         async move {
-            let order = selection.order;
             match app.directory.list_members(selection, after?, PAGE).await {
-                Ok(page) if page.is_empty() => None,
-                Ok(page) => {
-                    let next = page.last().map(|last| Some(place(last, order)));
-                    Some((Ok(page), next))
-                }
+                Ok(page) => Some((Ok(page.users), page.next.map(Some))),
                 Err(error) => Some((Err(error.into()), None)),
             }
         }

@@ -38,6 +38,7 @@ struct Members {
     export_xlsx: String,
     export_csv: String,
     searched: bool,
+    sorted: bool,
 }
 
 struct Tab {
@@ -80,12 +81,8 @@ pub(in crate::http::console) async fn list(
     let company = visitor.company()?;
     let counts = app.directory.count_members(company).await?;
     let after = read_place(view.order, query.get("after"));
-    let mut found = app.directory.list_members(view.selection(company), after.clone(), PAGE + 1).await?;
-    let next = (found.len() > PAGE as usize).then(|| {
-        found.truncate(PAGE as usize);
-        found.last().map(|last| view.href(&[("after", &write_place(&members::place(last, view.order)))]))
-    });
-    let rows = found.into_iter().map(|user| row(&visitor, user)).collect();
+    let page = app.directory.list_members(view.selection(company), after.clone(), PAGE).await?;
+    let rows = page.users.into_iter().map(|user| row(&visitor, user)).collect();
     render(&Members {
         layout: visitor.layout("Members", "members").with_notice(query.filled("done")),
         tabs: view.tabs(counts),
@@ -96,7 +93,8 @@ pub(in crate::http::console) async fn list(
         rows,
         acts: Act::fitting(view.status).map(Act::choice).collect(),
         first: after.map(|_| view.href(&[])),
-        next: next.flatten(),
+        next: page.next.map(|next| view.href(&[("after", &write_place(&next))])),
+        sorted: page.sorted,
         export_xlsx: view.export("xlsx"),
         export_csv: view.export("csv"),
         searched: !view.search.is_empty(),
@@ -246,8 +244,10 @@ fn sort(order: Order, descending: bool) -> String {
 /// A place as an address carries it: who stands there, and by what.
 fn write_place(place: &Place) -> String {
     match &place.key {
-        Key::Text(text) => format!("{} {text}", place.user),
+        // So that no name is taken for a word.
+        Key::Text(text) => format!("{} = {text}", place.user),
         Key::Number(number) => format!("{} {number}", place.user),
+        Key::Word(word) => format!("{} word {word}", place.user),
     }
 }
 
@@ -255,9 +255,10 @@ fn write_place(place: &Place) -> String {
 fn read_place(order: Order, text: &str) -> Option<Place> {
     let (user, key) = text.split_once(' ')?;
     let user = UserId::parse(user).ok()?;
-    let key = match order {
-        Order::Name | Order::Email => Key::Text(key.to_owned()),
-        Order::Since => Key::Number(key.parse().ok()?),
+    let key = match (key.strip_prefix("word "), order) {
+        (Some(word), _) => Key::Word(word.to_owned()),
+        (None, Order::Name | Order::Email) => Key::Text(key.strip_prefix("= ").unwrap_or(key).to_owned()),
+        (None, Order::Since) => Key::Number(key.parse().ok()?),
     };
     Some(Place { key, user })
 }
@@ -278,6 +279,8 @@ mod tests {
         for place in [
             Place { key: Key::Text("ada king lovelace".to_owned()), user },
             Place { key: Key::Text(String::new()), user },
+            Place { key: Key::Text("word = ".to_owned()), user },
+            Place { key: Key::Word("ada".to_owned()), user },
         ] {
             assert_eq!(read_place(Order::Name, &write_place(&place)), Some(place));
         }
