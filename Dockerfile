@@ -7,6 +7,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY bench bench
 COPY tests tests
 COPY migrations migrations
+COPY templates templates
+COPY assets assets
 COPY src src
 RUN cargo build --release --locked --bin offboard
 

@@ -264,3 +264,28 @@ test('the pages of a break-glass session', async () => {
   await visit(page, '/settings/profile', /./);
   expectRefusal(browser.problems, 403, '/settings/profile');
 });
+
+test('the pages of a server that sends mail', async () => {
+  // Nobody listens there: what could not be sent is told on a page too.
+  const more = { OFFBOARD_SMTP_URL: 'smtp://127.0.0.1:9', OFFBOARD_SMTP_FROM: 'offboard@acme.example' };
+  const mailing = await startServer({ more });
+  try {
+    const { 'Ada Admin': ada } = await makeCompany(mailing.cli, ['Max Member']);
+    const page = await newPage();
+    await visit(page, `${mailing.url}/forgot-password`, 'Forgot your password?');
+    await page.getByLabel('E-mail').fill('nobody@acme.example');
+    await page.getByRole('button', { name: 'Send me a link' }).click();
+    await page.getByText('a link is on its way').waitFor();
+    await examine(page, 'Forgot your password?');
+    await page.goto(`${mailing.url}/sign-in?next=/control-center/members`);
+    await fillSignIn(page, ada.email, PASSWORD);
+    await page.getByRole('link', { name: 'Max Member' }).click();
+    await page.getByRole('button', { name: 'Make sign-in link' }).click();
+    await page.getByText('could not be sent').waitFor();
+    await examine(page, 'A sign-in link for Max Member');
+    const foreign = browser.problems.filter((text) => !text.startsWith(`a request to ${mailing.url}/`));
+    browser.problems.splice(0, browser.problems.length, ...foreign);
+  } finally {
+    await mailing.stop();
+  }
+});

@@ -31,9 +31,9 @@ export async function startDemo() {
 
 /**
  * Starts `offboard serve` on a database of its own; `cli` runs a command on the same database and gives its JSON.
- * Without `limited` there is no rate limit.
+ * Without `limited` there is no rate limit; `more` are further variables.
  */
-export async function startServer({ limited = false } = {}) {
+export async function startServer({ limited = false, more = {} } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'offboard-browser-'));
   const url = `http://127.0.0.1:${await freePort()}`;
   const env = {
@@ -42,6 +42,7 @@ export async function startServer({ limited = false } = {}) {
     OFFBOARD_PUBLIC_URL: url,
     OFFBOARD_LISTEN: new URL(url).host,
     OFFBOARD_RATE_LIMIT: limited ? '' : 'off',
+    ...more,
   };
   const server = spawn(binary, ['serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
@@ -161,15 +162,6 @@ export async function tabTo(page, locator) {
     await page.keyboard.press('Tab');
   }
   throw new Error(`Tab does not reach ${locator}`);
-}
-
-/** Tries until it is so. */
-export async function until(what, check) {
-  for (const begin = Date.now(); Date.now() - begin < 15_000; ) {
-    if (await check()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`it never came about: ${what}`);
 }
 
 async function run(env, args, input) {

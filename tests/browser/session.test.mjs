@@ -1,7 +1,9 @@
 // What a browser is given when somebody signs in, and where it is sent.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { PASSWORD, bySession, expectNoMore, fillSignIn, makeCompany, openBrowser, signIn, startServer, whoAmI } from './server.mjs';
+import {
+  PASSWORD, bySession, expectNoMore, fillSignIn, makeCompany, openBrowser, signIn, startServer, whoAmI,
+} from './server.mjs';
 
 const MAX = 'max@acme.example';
 let server, browser;
@@ -91,6 +93,20 @@ test('signing out ends the session, and a second time does no harm', async () =>
   await page.goBack();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   assert.equal(await whoAmI(server.url, await bySession(other.context())), 200, 'the session elsewhere goes on');
+});
+
+test('who signs out is told so, however slow the answer is', async () => {
+  const page = await browser.newPage();
+  await signIn(page, MAX);
+  const twin = await page.context().newPage();
+  await twin.goto('/settings/tokens');
+  await page.route('**/sign-out', async (route) => {
+    const response = await route.fetch({ maxRedirects: 0 });
+    await twin.waitForURL('**/sign-in?*');
+    await route.fulfill({ response });
+  });
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('You have signed out.').waitFor();
 });
 
 test('a form from another site is refused', async () => {
