@@ -246,6 +246,10 @@
     document.addEventListener('visibilitychange', hear);
     document.addEventListener('focusout', () => { if (waiting && !hold()) changed(); });
     addEventListener('pagehide', () => source?.close());
+    // Who signs out is told so by the next page, and not by this one's stream before it.
+    document.addEventListener('submit', ({ target }) => {
+      if (target.getAttribute('action') === '/sign-out') source?.close();
+    });
     addEventListener('pageshow', ({ persisted }) => { if (persisted) hear(); });
   }
 

@@ -27,7 +27,7 @@ use crate::store::{Result, Store, changes, sessions, tokens};
 
 /// How old the note of a token's last use may grow before a new one is written.
 const TOKEN_GRANULARITY: Duration = Duration::from_mins(10);
-/// The same of a session, which ends when it is not used.
+/// The same of a session, which ends when it is not used; at most a tenth of the time after which it does.
 const SESSION_GRANULARITY: Duration = Duration::from_mins(1);
 /// How many uses may wait to be written; more are not noted.
 const PENDING_USES: usize = 100_000;
@@ -139,7 +139,7 @@ impl Gate {
         if matches!(&held.actor, Actor::User(identity) if identity.status != Status::Active) {
             return Ok(Err(Refusal::OwnerNotActive));
         }
-        if note && now >= held.last_seen_at.after(SESSION_GRANULARITY) {
+        if note && now >= seen.after(SESSION_GRANULARITY.min(self.limits.idle / 10)) {
             self.note_use(Credential::Session(held.session), now);
         }
         Ok(Ok(Visit { actor: held.actor, session: held.session, company_name: held.company_name }))

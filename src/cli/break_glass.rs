@@ -11,8 +11,8 @@ use crate::model::text::{NAME_LENGTH, REASON_LENGTH, one_line};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The link works once, within 15 minutes; the session that it opens ends after an hour. In it, you act\n\
-    in the console as a Mendix Admin of the company, under the name 'operator'. The company's audit trail records the\n\
+    after_help = "The link works once, within 15 minutes; the session that it opens ends after an hour. In it, you act \
+    in the console as a Mendix Admin of the company, under the name 'operator'. The company's audit trail records the \
     link, the session, and everything that is done in it.\n\n\
     Example:\n  offboard break-glass Acme --reason 'both admins are locked out' --ticket OPS-7"
 )]

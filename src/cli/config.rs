@@ -365,7 +365,9 @@ fn location(text: &str, options: PostgresOptions) -> Result<Location, Invalid> {
 
 fn public_url(text: &str) -> Result<Url, Invalid> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| Invalid::new("write how the outside reaches the server, such as https://offboard.example.com"))
+    let url = url.filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none());
+    let wrong = "write how the outside reaches the server, without a path, such as https://offboard.example.com";
+    url.ok_or_else(|| Invalid::new(wrong))
 }
 
 fn networks(text: &str) -> Result<Vec<IpNet>, Invalid> {

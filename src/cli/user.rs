@@ -66,7 +66,7 @@ pub(super) enum UserCommand {
     },
     /// Make a link with which a user sets a password and signs in; it works once, and earlier links stop working
     #[command(after_help = "Example:\n  offboard user invite ada@acme.example\n\n\
-        The link begins with public_url, which must be how people reach the server. Where smtp_url is set, the link is\n\
+        The link begins with public_url, which must be how people reach the server. Where smtp_url is set, the link is \
         sent to the user as well.")]
     Invite {
         /// E-mail address or UUID

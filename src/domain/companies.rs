@@ -89,10 +89,10 @@ impl Directory {
         self.require(caller, action, subject).await?;
         guards::reaches(caller, company)?;
         let draft = self.draft(caller, action, subject, Note::default());
-        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, draft.now(), limits).await? {
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, draft.now()).await? {
                     draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(Error::from(refusal)));
                 }

@@ -6,7 +6,6 @@ use crate::model::audit::{Action, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::scope::Scope;
-use crate::model::session::Limits;
 use crate::model::user::{Status, User};
 use crate::store::{self, Tx, companies, sessions, tokens, users};
 
@@ -107,23 +106,22 @@ fn session_may(identity: &Identity, need: Need, owner: Option<UserId>) -> Result
 }
 
 /// Whether the caller would still be let in, and still be allowed: who was deactivated, whose session or token ended, or
-/// who is no admin any more when the transaction looks, changes nothing more.
+/// who is no admin any more when the transaction looks, changes nothing more. Whether a session has idled too long, the
+/// gate has just looked, which knows of uses that are not written down yet.
 pub(super) async fn caller_may_still(
     tx: &mut Tx<'_>,
     caller: &Caller,
     action: Action,
     now: Timestamp,
-    limits: Limits,
 ) -> store::Result<Result<(), Refusal>> {
-    let idle_since = limits.idle_since(now);
     let may = match &caller.actor {
         Actor::Operator => true,
-        Actor::BreakGlass(glass) => sessions::is_live(tx, glass.session, now, idle_since).await?,
+        Actor::BreakGlass(glass) => sessions::is_live(tx, glass.session, now).await?,
         Actor::User(identity) => {
             let user = users::find(tx, identity.user).await?;
             let is_live = match identity.credential {
                 Credential::Token(id) => tokens::find(tx, id).await?.is_some_and(|token| token.is_live(now)),
-                Credential::Session(id) => sessions::is_live(tx, id, now, idle_since).await?,
+                Credential::Session(id) => sessions::is_live(tx, id, now).await?,
             };
             let role = |user: &User| user.role.is_admin() || !matches!(need(action), Need::Admin(_));
             is_live && user.is_some_and(|user| user.status == Status::Active && role(&user))

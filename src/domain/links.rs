@@ -19,6 +19,8 @@ use crate::model::user::{Status, User};
 use crate::store::sessions::Owner;
 use crate::store::{self, Tx, companies, links, sessions, users};
 
+/// How often a stranger can have a link sent to the same user.
+const RESET_INTERVAL: Duration = Duration::from_mins(5);
 /// How long the link to a break-glass session lives.
 const BREAK_GLASS_LINK: Duration = Duration::from_mins(15);
 /// How long the session does.
@@ -51,8 +53,7 @@ impl Directory {
             .store
             .write(async move |tx| {
                 let company = audit::company_of(&caller);
-                let still =
-                    guards::caller_may_still(tx, &caller, Action::CreateLink, draft.now(), policy.sessions).await?;
+                let still = guards::caller_may_still(tx, &caller, Action::CreateLink, draft.now()).await?;
                 if let Err(refusal) = still {
                     draft.refused(tx, company, &refusal).await?;
                     return Ok(Err(Error::from(refusal)));
@@ -80,8 +81,8 @@ impl Directory {
         Ok((link, secret))
     }
 
-    /// As [`Directory::make_link`], asked for by a stranger who says that the address is his. `None` where there is no
-    /// active user with it: whoever asked must not learn that.
+    /// As [`Directory::make_link`], asked for by a stranger who says that the address is his; earlier links stay. `None`
+    /// where there is no active user with it, or a link was made just before: whoever asked must not learn that.
     ///
     /// # Errors
     /// When the store is gone.
@@ -101,8 +102,15 @@ impl Directory {
                     draft.refused(tx, Some(user.company), &Refusal::WrongStatus(user.status)).await?;
                     return Ok(None);
                 }
-                let link = insert(tx, id, digest, Purpose::Reset(user.id), lifetime, &draft).await?;
-                draft.done(tx, link.created_at, Some(user.company), Some(detail(&link))).await?;
+                // Neither a flood of mail nor the end of a link that an admin made is a stranger's to bring about.
+                let now = draft.now();
+                if links::was_made_since(tx, user.id, now.before(RESET_INTERVAL)).await? {
+                    return Ok(None);
+                }
+                let link =
+                    Link { id, purpose: Purpose::Reset(user.id), created_at: now, expires_at: now.after(lifetime) };
+                links::insert(tx, &link, digest).await?;
+                draft.done(tx, now, Some(user.company), Some(detail(&link))).await?;
                 Ok(Some((user, link)))
             })
             .await?;

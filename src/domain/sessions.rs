@@ -118,12 +118,12 @@ impl Directory {
         let subject = Some(Subject::Session(session));
         self.require_of(caller, Action::EndSession, subject, Some(owner)).await?;
         let draft = self.draft(caller, Action::EndSession, subject, Note::default()).concerning(owner);
-        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        let caller = caller.clone();
         self.store
             .write(async move |tx| {
                 let now = draft.now();
                 let company = audit::company_of(&caller);
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::EndSession, now, limits).await? {
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::EndSession, now).await? {
                     draft.refused(tx, company, &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }

@@ -52,7 +52,7 @@ impl Directory {
             last_used_at: None,
             ended: None,
         };
-        let (digest, caller, limits) = (secret.digest(), caller.clone(), self.policy.sessions);
+        let (digest, caller) = (secret.digest(), caller.clone());
         let token = self
             .store
             .write(async move |tx| {
@@ -60,7 +60,7 @@ impl Directory {
                     return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::CreateToken, now, limits).await?;
+                let may = guards::caller_may_still(tx, &caller, Action::CreateToken, now).await?;
                 let refused = may.and_then(|()| may_hold(&caller, &user, scopes));
                 if let Err(refusal) = refused {
                     draft.refused(tx, Some(user.company), &refusal).await?;
@@ -111,7 +111,7 @@ impl Directory {
         let secret = Secret::generate(Kind::Token, &*self.entropy);
         let new = TokenId(id::random(&*self.entropy));
         let (digest, hint) = (secret.digest(), secret.hint().to_owned());
-        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        let caller = caller.clone();
         let token = self
             .store
             .write(async move |tx| {
@@ -119,7 +119,7 @@ impl Directory {
                     return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::RotateToken, now, limits).await?;
+                let may = guards::caller_may_still(tx, &caller, Action::RotateToken, now).await?;
                 let found = tokens::find(tx, id).await?.filter(|token| token.user == owner && token.is_live(now));
                 let Some(old) = found else { return Ok(Err(Error::NotFound(Unknown::Token(id)))) };
                 // It keeps its scopes: whatever a token has, it may do no more than its owner's role allows.
@@ -154,12 +154,12 @@ impl Directory {
         let found = self.store.read(async move |tx| tokens::find(tx, id).await).await?;
         self.require_of(caller, Action::DeleteToken, subject, found.map(|token| token.user)).await?;
         let draft = self.draft(caller, Action::DeleteToken, subject, Note::default());
-        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        let caller = caller.clone();
         self.store
             .write(async move |tx| {
                 let now = draft.now();
                 let company = audit::company_of(&caller);
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::DeleteToken, now, limits).await? {
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::DeleteToken, now).await? {
                     draft.refused(tx, company, &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }

@@ -103,7 +103,7 @@ impl Directory {
         let outcome = self
             .store
             .write(async move |tx| {
-                let mut decision = decide(tx, &caller, target, action, &draft, limits).await?;
+                let mut decision = decide(tx, &caller, target, action, &draft).await?;
                 match &mut decision {
                     Ok(transition) if request.dry_run => foresee(tx, transition, &draft, limits).await?,
                     Ok(transition) if transition.changed() => apply(tx, transition, &draft, limits).await?,
@@ -131,11 +131,10 @@ async fn decide(
     target: UserId,
     action: Action,
     draft: &audit::Draft,
-    limits: Limits,
 ) -> store::Result<Result<Transition, Denied>> {
     let company = audit::company_of(caller);
     let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
-    if let Err(refusal) = guards::caller_may_still(tx, caller, action, draft.now(), limits).await? {
+    if let Err(refusal) = guards::caller_may_still(tx, caller, action, draft.now()).await? {
         return denied(refusal, company);
     }
     if guards::is_oneself(caller, target) {

@@ -180,7 +180,7 @@ impl Directory {
             .write(async move |tx| {
                 let Some(found) = users::lock(tx, user, None).await? else { return Ok(Err(unknown())) };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::SetPassword, now, limits).await?;
+                let may = guards::caller_may_still(tx, &caller, Action::SetPassword, now).await?;
                 let refusal = match found.status {
                     Status::Deactivated => Some(Refusal::WrongStatus(found.status)),
                     Status::Active | Status::Suspended => may.err(),
@@ -211,10 +211,10 @@ impl Directory {
         let subject = Some(Subject::User(user));
         self.require_of(caller, Action::RenameUser, subject, Some(user)).await?;
         let draft = self.draft(caller, Action::RenameUser, subject, Note::default());
-        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                let may = guards::caller_may_still(tx, &caller, Action::RenameUser, draft.now(), limits).await?;
+                let may = guards::caller_may_still(tx, &caller, Action::RenameUser, draft.now()).await?;
                 if let Err(refusal) = may {
                     draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(refusal.into()));

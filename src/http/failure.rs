@@ -26,6 +26,8 @@ pub(super) enum Failure {
     Exists(String),
     /// The request breaks a rule; says which.
     Invalid(String),
+    /// Another site had the browser send it.
+    CrossSite,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// The body is larger than the limit.
@@ -56,6 +58,7 @@ impl Failure {
             Self::MalformedCredential => Some(Reason("malformed_credential")),
             Self::RejectedCredential(refusal) => Some(Reason(refusal.as_str())),
             Self::Forbidden(refusal) => Some(Reason(refusal.as_str())),
+            Self::CrossSite => Some(Reason("cross_site")),
             Self::RateLimited => Some(Reason("rate_limited")),
             Self::NotFound(_)
             | Self::Exists(_)
@@ -145,6 +148,7 @@ fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static st
         | Failure::NotFound(_)
         | Failure::Exists(_)
         | Failure::Invalid(_)
+        | Failure::CrossSite
         | Failure::MethodNotAllowed
         | Failure::RateLimited
         | Failure::Internal(_) => None,

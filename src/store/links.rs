@@ -35,6 +35,14 @@ pub async fn find_live(tx: &mut Tx<'_>, digest: SecretDigest, now: Timestamp) ->
     tx.row(FIND, &[digest.0.as_slice().into(), now.0.into()]).await?.map(link).transpose()
 }
 
+/// Whether a link was made for a user after this instant, and not ended since.
+pub async fn was_made_since(tx: &mut Tx<'_>, user: UserId, after: Timestamp) -> Result<bool> {
+    const FIND: &str = "SELECT COUNT(*) FROM links WHERE user_id = $1 AND ended_at IS NULL AND created_at > $2";
+    let row = tx.row(FIND, &[user.0.into(), after.0.into()]).await?;
+    let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
+    Ok(count > 0)
+}
+
 /// Ends one link; says whether it was not ended before.
 pub async fn end(tx: &mut Tx<'_>, id: LinkId, at: Timestamp, reason: EndReason) -> Result<bool> {
     const END: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE id = $1 AND ended_at IS NULL";

@@ -83,9 +83,9 @@ pub struct Selection {
 /// The most words that a search looks for; further ones are ignored.
 pub const TERMS: usize = 4;
 /// A search that at most so many can fit finds all of them, and puts them in order.
-const FEW: i64 = 2_000;
+const FEW: i64 = 1_000;
 /// Of a search that more can fit, so many are looked at for a page.
-const LOOKED_AT: i64 = 2_000;
+const LOOKED_AT: i64 = 1_000;
 /// Sorts after all that a text can begin with.
 const LAST: char = '\u{10ffff}';
 

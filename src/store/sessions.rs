@@ -70,11 +70,10 @@ pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<H
     tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
 }
 
-/// Whether a session may still act: neither ended nor over.
-pub async fn is_live(tx: &mut Tx<'_>, id: SessionId, now: Timestamp, idle_since: Timestamp) -> Result<bool> {
-    const FIND: &str = "SELECT id FROM sessions \
-        WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3";
-    Ok(tx.row(FIND, &[id.0.into(), now.0.into(), idle_since.0.into()]).await?.is_some())
+/// Whether a session was neither ended nor is over; whether it has idled too long is a second question.
+pub async fn is_live(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<bool> {
+    const FIND: &str = "SELECT id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
+    Ok(tx.row(FIND, &[id.0.into(), now.0.into()]).await?.is_some())
 }
 
 /// The live sessions of a user, the latest used first.

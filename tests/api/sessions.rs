@@ -268,6 +268,7 @@ async fn event(stream: &mut reqwest::Response) -> Option<String> {
         let chunk = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await.expect("an event comes");
         let text = String::from_utf8(chunk.unwrap()?.to_vec()).unwrap();
         if let Some(name) = text.lines().find_map(|line| line.strip_prefix("event: ").or(line.strip_prefix("event:"))) {
+            assert!(text.contains("\ndata: -\n"), "browsers pass on only what has data: {text}");
             return Some(name.to_owned());
         }
     }

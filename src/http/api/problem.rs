@@ -57,11 +57,12 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             (StatusCode::UNAUTHORIZED, detail.to_owned())
         }
         Failure::RejectedCredential(_) => {
-            (StatusCode::UNAUTHORIZED, "The personal access token is not valid.".to_owned())
+            (StatusCode::UNAUTHORIZED, "The personal access token, or the session, is not valid.".to_owned())
         }
         Failure::Forbidden(refusal) => (StatusCode::FORBIDDEN, format!("Refused: {refusal}.")),
         Failure::NotFound(unknown) => (StatusCode::NOT_FOUND, format!("There is no {unknown}.")),
         Failure::Exists(what) => (StatusCode::CONFLICT, format!("{what} exists already.")),
+        Failure::CrossSite => (StatusCode::FORBIDDEN, "Another site had the browser send this.".to_owned()),
         Failure::Invalid(detail) => (StatusCode::BAD_REQUEST, detail.clone()),
         Failure::MethodNotAllowed => {
             (StatusCode::METHOD_NOT_ALLOWED, "The Allow header says which methods there are.".to_owned())

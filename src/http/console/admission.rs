@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::FutureExt;
+use tower_http::csrf::ProtectionError;
 
 use super::super::app::App;
 use super::super::failure::Failure;
@@ -26,18 +27,16 @@ pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Ne
     let circumstances = Circumstances::of(&request);
     let visitor = match visitor(&app, circumstances, request.headers(), !asks_by_itself(request.headers())).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return to_sign_in(&app, &request),
+        Ok(None) => {
+            let key = Key::address(circumstances.address);
+            let refused = over_limit(&app, key, "address", None, circumstances);
+            return refused.unwrap_or_else(|| to_sign_in(&app, &request));
+        }
         Err(failure) => return page::problem(&app, None, &failure, circumstances.request),
     };
     let key = Key::Credential(Credential::Session(visitor.visit.session));
-    let decision = app.limiter.check(key, app.clock.monotonic());
-    if decision.is_some_and(|decision| !decision.allowed) {
-        app.metrics.rate_limited("credential");
-        let mut response = page::problem(&app, Some(&visitor), &Failure::RateLimited, circumstances.request);
-        if let Some(decision) = decision {
-            decision.write(response.headers_mut());
-        }
-        return response;
+    if let Some(refused) = over_limit(&app, key, "credential", Some(&visitor), circumstances) {
+        return refused;
     }
     request.extensions_mut().insert(visitor.clone());
     run(&app, Some(&visitor), circumstances, request, next).await
@@ -57,16 +56,35 @@ pub(super) async fn admins_only(State(app): State<App>, request: Request, next: 
 /// The layer around pages that need no session: strangers are counted by address.
 pub(super) async fn guests(State(app): State<App>, request: Request, next: Next) -> Response {
     let circumstances = Circumstances::of(&request);
-    let decision = app.limiter.check(Key::address(circumstances.address), app.clock.monotonic());
-    if decision.is_some_and(|decision| !decision.allowed) {
-        app.metrics.rate_limited("address");
-        let mut response = page::problem(&app, None, &Failure::RateLimited, circumstances.request);
-        if let Some(decision) = decision {
-            decision.write(response.headers_mut());
-        }
+    match over_limit(&app, Key::address(circumstances.address), "address", None, circumstances) {
+        Some(refused) => refused,
+        None => run(&app, None, circumstances, request, next).await,
+    }
+}
+
+/// Counts a request; the page of who asks too often.
+fn over_limit(
+    app: &App,
+    key: Key,
+    counted: &'static str,
+    visitor: Option<&Visitor>,
+    circumstances: Circumstances,
+) -> Option<Response> {
+    let refused = app.limiter.check(key, app.clock.monotonic()).filter(|decision| !decision.allowed)?;
+    app.metrics.rate_limited(counted);
+    let mut response = page::problem(app, visitor, &Failure::RateLimited, circumstances.request);
+    refused.write(response.headers_mut());
+    Some(response)
+}
+
+/// The layer around all pages: says in a page that a form of another site was refused.
+pub(super) async fn same_site(State(app): State<App>, request: Request, next: Next) -> Response {
+    let circumstances = Circumstances::of(&request);
+    let response = next.run(request).await;
+    if response.extensions().get::<ProtectionError>().is_none() {
         return response;
     }
-    run(&app, None, circumstances, request, next).await
+    page::problem(&app, None, &Failure::CrossSite, circumstances.request)
 }
 
 /// Who shows a session, good at this instant.

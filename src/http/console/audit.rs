@@ -89,8 +89,9 @@ pub(super) async fn list(State(app): State<App>, Extension(visitor): Extension<V
     let export = |format| href(&format!("{PATH}/export"), &query, &[("format", format)]);
     let template = Audit {
         layout: visitor.layout("Audit", "audit"),
-        from: query.get("from").to_owned(),
-        to: query.get("to").to_owned(),
+        // A field for days takes nothing else.
+        from: if error.is_none() { query.get("from").to_owned() } else { String::new() },
+        to: if error.is_none() { query.get("to").to_owned() } else { String::new() },
         actor: query.get("actor").to_owned(),
         person: query.get("person").to_owned(),
         actions: actions(query.get("action")),

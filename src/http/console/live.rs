@@ -61,8 +61,8 @@ impl Watch {
         stream::unfold(Some(self), |watch| async move {
             let mut watch = watch?;
             match watch.next().await {
-                News::Changed => Some((Ok(Event::default().event("changed").data("")), Some(watch))),
-                News::Ended => Some((Ok(Event::default().event("ended").data("")), None)),
+                News::Changed => Some((Ok(event("changed")), Some(watch))),
+                News::Ended => Some((Ok(event("ended")), None)),
                 News::Unknown => None,
             }
         })
@@ -90,6 +90,11 @@ impl Watch {
             }
         }
     }
+}
+
+/// Browsers pass on only what has data.
+fn event(name: &str) -> Event {
+    Event::default().event(name).data("-")
 }
 
 enum News {

@@ -42,6 +42,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .merge(settings)
         .merge(control_center)
         .layer(cross_site(app))
+        .layer(from_fn_with_state(app.clone(), admission::same_site))
         .layer(map_response(page::harden))
         .route("/assets/{name}", get(assets::serve))
 }

@@ -33,6 +33,11 @@ pub(super) fn problem(failure: &Failure) -> Problem {
         }
         Failure::Exists(what) => (StatusCode::CONFLICT, "It exists already", format!("{}.", sentence(what))),
         Failure::Invalid(text) => (StatusCode::BAD_REQUEST, "This can't be right", format!("{}.", sentence(text))),
+        Failure::CrossSite => (
+            StatusCode::FORBIDDEN,
+            "This came from another site",
+            "Nothing was changed. Open the page here, and send the form from there.".to_owned(),
+        ),
         Failure::MethodNotAllowed => (
             StatusCode::METHOD_NOT_ALLOWED,
             "Not like this",

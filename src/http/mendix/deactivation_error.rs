@@ -106,7 +106,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             object(StatusCode::REQUEST_TIMEOUT, "Request Timeout", detail, request)
         }
         Failure::RateLimited => gateway_rate_limited(),
-        Failure::Internal(_) | Failure::NotFound(_) | Failure::Exists(_) => {
+        Failure::Internal(_) | Failure::NotFound(_) | Failure::Exists(_) | Failure::CrossSite => {
             let detail = "Something went wrong on our side; the instance names the request in our logs.".to_owned();
             object(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", detail, request)
         }

@@ -100,7 +100,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             fields(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", text, "The request took too long.")
         }
         Failure::RateLimited => gateway_rate_limited(),
-        Failure::Internal(_) | Failure::NotFound(_) | Failure::Exists(_) => {
+        Failure::Internal(_) | Failure::NotFound(_) | Failure::Exists(_) | Failure::CrossSite => {
             let text = format!("Something went wrong on our side; the request is {request} in our logs.");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             fields(status, "INTERNAL_SERVER_ERROR", text, "Something went wrong on our side.")

@@ -170,7 +170,7 @@ impl View {
         };
         Self {
             status: Status::parse(query.get("status")).unwrap_or(Status::Active),
-            search: query.get("q").trim().chars().take(SEARCH_LENGTH).collect(),
+            search: query.get("q").trim().chars().filter(|c| !c.is_control()).take(SEARCH_LENGTH).collect(),
             order,
             descending,
         }
@@ -253,7 +253,7 @@ fn write_place(place: &Place) -> String {
 
 /// What is no place is the beginning.
 fn read_place(order: Order, text: &str) -> Option<Place> {
-    let (user, key) = text.split_once(' ')?;
+    let (user, key) = text.split_once(' ').filter(|(_, key)| !key.contains(char::is_control))?;
     let user = UserId::parse(user).ok()?;
     let key = match (key.strip_prefix("word "), order) {
         (Some(word), _) => Key::Word(word.to_owned()),
@@ -286,7 +286,13 @@ mod tests {
         }
         let place = Place { key: Key::Number(-5), user };
         assert_eq!(read_place(Order::Since, &write_place(&place)), Some(place));
-        for wrong in ["", "x y", "00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000007 x"] {
+        for wrong in [
+            "",
+            "x y",
+            "00000000-0000-0000-0000-000000000007",
+            "00000000-0000-0000-0000-000000000007 x",
+            "00000000-0000-0000-0000-000000000007 \0",
+        ] {
             assert_eq!(read_place(Order::Since, wrong), None, "{wrong}");
         }
     }
