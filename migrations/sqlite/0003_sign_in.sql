@@ -25,18 +25,21 @@ CREATE TABLE links (
     purpose TEXT NOT NULL CHECK (purpose IN ('invitation', 'reset', 'break_glass')),
     user_id BLOB REFERENCES users (id),
     company_id BLOB REFERENCES companies (id),
+    -- Who saw the secret, where it was an admin: his links for others end with his access.
+    made_by BLOB REFERENCES users (id),
     reason TEXT,
     digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     ended_at INTEGER,
-    end_reason TEXT CHECK (end_reason IN ('used', 'replaced', 'owner_deactivated')),
+    end_reason TEXT CHECK (end_reason IN ('used', 'replaced', 'owner_deactivated', 'maker_lost_access')),
     CHECK ((purpose = 'break_glass') = (company_id IS NOT NULL)),
     CHECK ((purpose = 'break_glass') = (reason IS NOT NULL)),
     CHECK ((user_id IS NULL) <> (company_id IS NULL)),
     CHECK ((ended_at IS NULL) = (end_reason IS NULL))
 ) STRICT;
 CREATE INDEX open_links_of_user ON links (user_id) WHERE ended_at IS NULL;
+CREATE INDEX open_links_by_maker ON links (made_by) WHERE ended_at IS NULL AND made_by IS NOT NULL;
 
 -- The longest that tokens may live; NULL is for ever.
 ALTER TABLE companies ADD COLUMN token_days INTEGER CHECK (token_days BETWEEN 1 AND 36500);

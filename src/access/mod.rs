@@ -152,13 +152,15 @@ impl Gate {
     /// Writes down which credentials were used since the last call.
     ///
     /// # Errors
-    /// Those of the store; the uses are then lost, which costs at most a stale *last used*.
+    /// Those of the store; what was not written is kept for the next call.
     pub async fn write_uses(&self) -> Result<()> {
-        let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
+        // Kept until they are written: a session whose use nobody knows of would seem to idle.
+        let waiting = self.uses.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Sorted, so that two nodes lock rows in the same order; few at once, so that nobody waits long for a row.
-        let mut uses: Vec<_> = uses.into_iter().collect();
-        uses.sort_unstable();
-        for uses in uses.chunks(100).map(<[_]>::to_vec) {
+        let mut waiting: Vec<_> = waiting.into_iter().collect();
+        waiting.sort_unstable();
+        for chunk in waiting.chunks(100) {
+            let uses = chunk.to_vec();
             self.store
                 .write(async move |tx| {
                     for (credential, at) in &uses {
@@ -170,6 +172,12 @@ impl Gate {
                     Ok(())
                 })
                 .await?;
+            let mut pending = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            for (credential, at) in chunk {
+                if pending.get(credential) == Some(at) {
+                    pending.remove(credential);
+                }
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Guessing passwords gets slow: each failure makes the next answers about the same account, and to the same address,
 //! wait longer. Nobody is locked out: a stranger can make the owner wait for seconds, and not longer.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,11 +23,15 @@ const MEMORY: Duration = Duration::from_mins(15);
 /// How many accounts, and how many addresses, are remembered.
 const REMEMBERED: usize = 100_000;
 
-/// Who failed how often.
+/// How many tries at one account from one address wait for each other; further ones are refused.
+const QUEUE: u32 = 4;
+
+/// Who failed how often. A try counts as a failure from its begin on, so that tries side by side count too.
 pub(super) struct Attempts {
     accounts: Cache<String, Count>,
     addresses: Cache<IpAddr, Count>,
-    running: Mutex<HashSet<(String, IpAddr)>>,
+    /// How many tries at an account from an address wait; also the lock under which all counts change.
+    waiting: Mutex<HashMap<(String, IpAddr), u32>>,
 }
 
 #[derive(Clone, Copy)]
@@ -36,7 +40,7 @@ struct Count {
     last: Duration,
 }
 
-/// One try that may go on, after its wait.
+/// One try that may go on, after its wait. Dropped without a word, it was nobody's failure.
 pub(super) struct Attempt {
     attempts: Arc<Attempts>,
     account: String,
@@ -45,7 +49,7 @@ pub(super) struct Attempt {
     pub(super) wait: Duration,
     /// How often it failed for this account before.
     pub(super) failures: u32,
-    exclusive: bool,
+    failed: bool,
 }
 
 impl Attempts {
@@ -53,32 +57,66 @@ impl Attempts {
         Arc::new(Self {
             accounts: Cache::new(REMEMBERED),
             addresses: Cache::new(REMEMBERED),
-            running: Mutex::default(),
+            waiting: Mutex::default(),
         })
     }
 
-    /// Begins a try at this account, which may or may not exist. `None` when the account waits already for another try
-    /// from the same address: guessing side by side is not faster.
+    /// Begins a try at this account, which may or may not exist. `None` when a few others from the same address wait
+    /// for it already: guessing side by side is not faster.
     pub(super) fn begin(self: &Arc<Self>, account: &str, address: Option<IpAddr>, now: Duration) -> Option<Attempt> {
-        let address = network(address);
-        let of_account = failures(&self.accounts, account, now);
+        let (account, address) = (account.to_owned(), network(address));
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = failures(&self.accounts, account.as_str(), now);
         let of_address = failures(&self.addresses, &address, now);
-        let wait = wait(of_account, FREE_OF_ACCOUNT).max(wait(of_address, FREE_OF_ADDRESS));
-        let exclusive = !wait.is_zero();
-        if exclusive {
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            if !running.insert((account.to_owned(), address)) {
-                return None;
+        let turn = wait(of_account, FREE_OF_ACCOUNT).max(wait(of_address, FREE_OF_ADDRESS));
+        let key = (account.clone(), address);
+        let before = waiting.get(&key).copied().unwrap_or(0);
+        if !turn.is_zero() && before >= QUEUE {
+            return None;
+        }
+        waiting.insert(key, before + 1);
+        self.accounts.insert(account.clone(), Count { failures: of_account.saturating_add(1), last: now });
+        self.addresses.insert(address, Count { failures: of_address.saturating_add(1), last: now });
+        drop(waiting);
+        // One after the other: each waits for its own turn and for those before it.
+        let wait = turn * (before + 1);
+        Some(Attempt { attempts: Arc::clone(self), account, address, wait, failures: of_account, failed: false })
+    }
+}
+
+impl Attempt {
+    /// It was a failure.
+    pub(super) fn failed(mut self) {
+        self.failed = true;
+    }
+
+    /// Forgets the account's failures; those of the address stay, or one good account would pay for guessing at others.
+    pub(super) fn succeeded(self) {
+        let _guard = self.attempts.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.attempts.accounts.remove(self.account.as_str());
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let mut waiting = self.attempts.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (std::mem::take(&mut self.account), self.address);
+        if !self.failed {
+            give_back(&self.attempts.accounts, &key.0);
+            give_back(&self.attempts.addresses, &key.1);
+        }
+        if let Some(count) = waiting.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&key);
             }
         }
-        Some(Attempt {
-            attempts: Arc::clone(self),
-            account: account.to_owned(),
-            address,
-            wait,
-            failures: of_account,
-            exclusive,
-        })
+    }
+}
+
+fn give_back<K: Hash + Eq + Clone>(counts: &Cache<K, Count>, key: &K) {
+    if let Some(count) = counts.get(key) {
+        counts.insert(key.clone(), Count { failures: count.failures.saturating_sub(1), ..count });
     }
 }
 
@@ -88,31 +126,6 @@ where
     Q: Hash + Equivalent<K> + ?Sized,
 {
     counts.get(key).filter(|count| now < count.last + MEMORY).map_or(0, |count| count.failures)
-}
-
-impl Attempt {
-    /// Counts a failure.
-    pub(super) fn failed(&self, now: Duration) {
-        let attempts = &self.attempts;
-        let of_account = failures(&attempts.accounts, self.account.as_str(), now);
-        attempts.accounts.insert(self.account.clone(), Count { failures: of_account.saturating_add(1), last: now });
-        let of_address = failures(&attempts.addresses, &self.address, now);
-        attempts.addresses.insert(self.address, Count { failures: of_address.saturating_add(1), last: now });
-    }
-
-    /// Forgets the account's failures; those of the address stay, or one good account would pay for guessing at others.
-    pub(super) fn succeeded(&self) {
-        self.attempts.accounts.remove(self.account.as_str());
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if self.exclusive {
-            let mut running = self.attempts.running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.remove(&(std::mem::take(&mut self.account), self.address));
-        }
-    }
 }
 
 fn wait(failures: u32, free: u32) -> Duration {
@@ -137,14 +150,18 @@ mod tests {
 
     const START: Duration = Duration::from_secs(1_000);
 
+    fn begin(attempts: &Arc<Attempts>, account: &str, address: &str, now: Duration) -> Option<Attempt> {
+        attempts.begin(account, Some(address.parse().unwrap()), now)
+    }
+
     fn fail(attempts: &Arc<Attempts>, account: &str, address: &str, times: u32) {
         for _ in 0..times {
-            attempts.begin(account, Some(address.parse().unwrap()), START).unwrap().failed(START);
+            begin(attempts, account, address, START).unwrap().failed();
         }
     }
 
     fn wait_of(attempts: &Arc<Attempts>, account: &str, address: &str, now: Duration) -> u128 {
-        attempts.begin(account, Some(address.parse().unwrap()), now).unwrap().wait.as_millis()
+        begin(attempts, account, address, now).unwrap().wait.as_millis()
     }
 
     #[test]
@@ -173,15 +190,29 @@ mod tests {
     }
 
     #[test]
-    fn guesses_side_by_side_from_one_address_are_refused_once_there_is_a_wait() {
+    fn guesses_side_by_side_count_from_their_begin_and_stand_in_line() {
         let attempts = Attempts::new();
+        let side_by_side: Vec<_> = (0..50).map(|_| begin(&attempts, "ada", "192.0.2.1", START)).collect();
+        assert_eq!(
+            side_by_side.iter().flatten().count(),
+            5,
+            "those that are answered at once, and none waits beside them"
+        );
+        drop(side_by_side);
         fail(&attempts, "ada", "192.0.2.1", 5);
-        let address = Some("192.0.2.1".parse().unwrap());
-        let first = attempts.begin("ada", address, START);
-        assert!(first.is_some() && attempts.begin("ada", address, START).is_none());
-        assert!(attempts.begin("ada", Some("192.0.2.2".parse().unwrap()), START).is_some(), "the owner, elsewhere");
-        drop(first);
-        assert!(attempts.begin("ada", address, START).is_some());
+        let line: Vec<_> = (0..5).map(|_| begin(&attempts, "ada", "192.0.2.1", START)).collect();
+        let waits: Vec<_> = line.iter().flatten().map(|attempt| attempt.wait.as_millis()).collect();
+        assert_eq!(waits, [250, 1000, 3000, 8000], "each longer, and after those before it; the fifth is refused");
+        assert!(begin(&attempts, "ada", "192.0.2.2", START).is_some(), "the owner, elsewhere");
+    }
+
+    #[test]
+    fn what_was_nobodys_failure_does_not_count() {
+        let attempts = Attempts::new();
+        for _ in 0..50 {
+            drop(begin(&attempts, "ada", "192.0.2.1", START));
+        }
+        assert_eq!(wait_of(&attempts, "ada", "192.0.2.1", START), 0);
     }
 
     #[test]
@@ -189,7 +220,8 @@ mod tests {
         let attempts = Attempts::new();
         fail(&attempts, "ada", "192.0.2.1", 9);
         assert_eq!(wait_of(&attempts, "ada", "192.0.2.1", START + MEMORY), 0);
-        attempts.begin("ada", None, START).unwrap().succeeded();
-        assert_eq!(wait_of(&attempts, "ada", "192.0.2.1", START), 0);
+        fail(&attempts, "ada", "192.0.2.1", 9);
+        begin(&attempts, "ada", "198.51.100.7", START).unwrap().succeeded();
+        assert_eq!(wait_of(&attempts, "ada", "198.51.100.7", START), 0);
     }
 }

@@ -29,11 +29,6 @@ impl Draft {
         Self { person: Some(person), ..self.clone() }
     }
 
-    /// The same entry, by another actor: one that the transaction has proven.
-    pub(super) fn by(&self, actor: ActorRecord) -> Self {
-        Self { actor, ..self.clone() }
-    }
-
     /// What the time is now.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -92,7 +92,7 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, draft.now()).await? {
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, None, draft.now()).await? {
                     draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(Error::from(refusal)));
                 }

@@ -79,10 +79,14 @@ fn permitted(caller: &Caller, action: Action, owner: Option<UserId>) -> Result<(
         Actor::Operator => Ok(()),
         Actor::BreakGlass(_) if matches!(need, Need::Admin(_) | Need::OwnerOrAdmin) => Ok(()),
         Actor::BreakGlass(_) => Err(Refusal::NotOwner),
-        Actor::User(identity) => match identity.credential {
-            Credential::Token(_) => token_may(identity, need),
-            Credential::Session(_) => session_may(identity, need, owner),
-        },
+        Actor::User(identity) => person_may(identity, need, owner),
+    }
+}
+
+fn person_may(identity: &Identity, need: Need, owner: Option<UserId>) -> Result<(), Refusal> {
+    match identity.credential {
+        Credential::Token(_) => token_may(identity, need),
+        Credential::Session(_) => session_may(identity, need, owner),
     }
 }
 
@@ -106,28 +110,32 @@ fn session_may(identity: &Identity, need: Need, owner: Option<UserId>) -> Result
 }
 
 /// Whether the caller would still be let in, and still be allowed: who was deactivated, whose session or token ended, or
-/// who is no admin any more when the transaction looks, changes nothing more. Whether a session has idled too long, the
-/// gate has just looked, which knows of uses that are not written down yet.
+/// who lost the role when the transaction looks, changes nothing more. Whether a session has idled too long, the gate has
+/// just looked, which knows of uses that are not written down yet.
 pub(super) async fn caller_may_still(
     tx: &mut Tx<'_>,
     caller: &Caller,
     action: Action,
+    owner: Option<UserId>,
     now: Timestamp,
 ) -> store::Result<Result<(), Refusal>> {
-    let may = match &caller.actor {
-        Actor::Operator => true,
-        Actor::BreakGlass(glass) => sessions::is_live(tx, glass.session, now).await?,
-        Actor::User(identity) => {
-            let user = users::find(tx, identity.user).await?;
-            let is_live = match identity.credential {
-                Credential::Token(id) => tokens::find(tx, id).await?.is_some_and(|token| token.is_live(now)),
-                Credential::Session(id) => sessions::is_live(tx, id, now).await?,
-            };
-            let role = |user: &User| user.role.is_admin() || !matches!(need(action), Need::Admin(_));
-            is_live && user.is_some_and(|user| user.status == Status::Active && role(&user))
+    let identity = match &caller.actor {
+        Actor::Operator => return Ok(Ok(())),
+        Actor::BreakGlass(glass) => {
+            let is_live = sessions::is_live(tx, glass.session, now).await?;
+            return Ok(if is_live { Ok(()) } else { Err(Refusal::CallerEnded) });
         }
+        Actor::User(identity) => identity,
     };
-    Ok(if may { Ok(()) } else { Err(Refusal::CallerEnded) })
+    let user = users::find(tx, identity.user).await?.filter(|user| user.status == Status::Active);
+    let is_live = match identity.credential {
+        Credential::Token(id) => tokens::find(tx, id).await?.is_some_and(|token| token.is_live(now)),
+        Credential::Session(id) => sessions::is_live(tx, id, now).await?,
+    };
+    Ok(match user.filter(|_| is_live) {
+        Some(user) => person_may(&Identity { role: user.role, ..(**identity).clone() }, need(action), owner),
+        None => Err(Refusal::CallerEnded),
+    })
 }
 
 /// Keeps the last active admin of a company. Locks the company, so that two admins who go at the same instant
@@ -141,9 +149,17 @@ pub(super) async fn another_admin_stays(tx: &mut Tx<'_>, user: &User) -> store::
     Ok(if others > 0 { Ok(()) } else { Err(Refusal::LastAdmin) })
 }
 
+/// The caller, where it is a user.
+pub(super) fn user_of(caller: &Caller) -> Option<UserId> {
+    match &caller.actor {
+        Actor::User(identity) => Some(identity.user),
+        Actor::BreakGlass(_) | Actor::Operator => None,
+    }
+}
+
 /// Whether a user is the caller.
 pub(super) fn is_oneself(caller: &Caller, user: UserId) -> bool {
-    matches!(&caller.actor, Actor::User(identity) if identity.user == user)
+    user_of(caller) == Some(user)
 }
 
 /// Keeps a caller within his company; another one is as unknown to him as none.

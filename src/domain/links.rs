@@ -1,5 +1,6 @@
 //! Links that work once: with one, somebody sets a password who has none or forgot it, or the host's operator opens a
-//! break-glass session. A link dies at use, at its time, when a newer one is made, and when its user is deactivated.
+//! break-glass session. A link dies at use, at its time, when an admin makes a newer one, when its user is
+//! deactivated, and when the admin who made it, and so saw its secret, loses access or role.
 
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Directory {
             .store
             .write(async move |tx| {
                 let company = audit::company_of(&caller);
-                let still = guards::caller_may_still(tx, &caller, Action::CreateLink, draft.now()).await?;
+                let still = guards::caller_may_still(tx, &caller, Action::CreateLink, None, draft.now()).await?;
                 if let Err(refusal) = still {
                     draft.refused(tx, company, &refusal).await?;
                     return Ok(Err(Error::from(refusal)));
@@ -73,7 +74,7 @@ impl Directory {
                 } else {
                     (Purpose::Invitation(owner), policy.invitation)
                 };
-                let link = insert(tx, id, digest, purpose, lifetime, &draft).await?;
+                let link = insert(tx, id, digest, purpose, (guards::user_of(&caller), lifetime), &draft).await?;
                 draft.done(tx, link.created_at, Some(user.company), Some(detail(&link))).await?;
                 Ok(Ok(link))
             })
@@ -99,7 +100,6 @@ impl Directory {
             .write(async move |tx| {
                 let Some(user) = users::lock(tx, user.id, None).await? else { return Ok(None) };
                 if user.status != Status::Active {
-                    draft.refused(tx, Some(user.company), &Refusal::WrongStatus(user.status)).await?;
                     return Ok(None);
                 }
                 // Neither a flood of mail nor the end of a link that an admin made is a stranger's to bring about.
@@ -107,8 +107,13 @@ impl Directory {
                 if links::was_made_since(tx, user.id, now.before(RESET_INTERVAL)).await? {
                     return Ok(None);
                 }
-                let link =
-                    Link { id, purpose: Purpose::Reset(user.id), created_at: now, expires_at: now.after(lifetime) };
+                let link = Link {
+                    id,
+                    purpose: Purpose::Reset(user.id),
+                    made_by: None,
+                    created_at: now,
+                    expires_at: now.after(lifetime),
+                };
                 links::insert(tx, &link, digest).await?;
                 draft.done(tx, now, Some(user.company), Some(detail(&link))).await?;
                 Ok(Some((user, link)))
@@ -132,7 +137,7 @@ impl Directory {
             .store
             .write(async move |tx| {
                 let purpose = Purpose::BreakGlass(company, reason.clone());
-                let link = insert(tx, id, digest, purpose, BREAK_GLASS_LINK, &draft).await?;
+                let link = insert(tx, id, digest, purpose, (None, BREAK_GLASS_LINK), &draft).await?;
                 draft.done(tx, link.created_at, Some(company), Some(detail(&link))).await?;
                 Ok(link)
             })
@@ -189,7 +194,9 @@ impl Directory {
                 let Some(link) = live.filter(|_| user.status == Status::Active) else {
                     return Ok(Err(Refusal::DeadLink.into()));
                 };
-                links::end(tx, link.id, now, EndReason::Used).await?;
+                if !links::end(tx, link.id, now, EndReason::Used).await? {
+                    return Ok(Err(Refusal::DeadLink.into()));
+                }
                 links::end_all_of(tx, user.id, now, EndReason::Replaced).await?;
                 users::set_password_hash(tx, user.id, &hash).await?;
                 let at = (now, limits.idle_since(now));
@@ -252,14 +259,14 @@ async fn insert(
     id: LinkId,
     digest: SecretDigest,
     purpose: Purpose,
-    lifetime: Duration,
+    (made_by, lifetime): (Option<UserId>, Duration),
     draft: &audit::Draft,
 ) -> store::Result<Link> {
     let now = draft.now();
     if let Purpose::Invitation(user) | Purpose::Reset(user) = &purpose {
         links::end_all_of(tx, *user, now, EndReason::Replaced).await?;
     }
-    let link = Link { id, purpose, created_at: now, expires_at: now.after(lifetime) };
+    let link = Link { id, purpose, made_by, created_at: now, expires_at: now.after(lifetime) };
     links::insert(tx, &link, digest).await?;
     Ok(link)
 }

@@ -3,12 +3,11 @@
 use super::{Directory, Error, Refusal, audit, guards, transitions};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
-use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::text;
 use crate::model::token::Token;
 use crate::model::user::{Role, Status, User};
-use crate::store::{Tx, members, sessions, tokens, users};
+use crate::store::{Tx, links, members, sessions, tokens, users};
 
 pub use crate::store::members::{Key, Order, Page, Place, Selection};
 
@@ -111,7 +110,7 @@ impl Directory {
                 let Some(user) = users::find(tx, *target).await?.filter(|user| user.company == company) else {
                     continue;
                 };
-                let sessions = sessions::count_live_of(tx, user.id, now, limits.idle_since(now)).await?;
+                let sessions = sessions::count_live_of(tx, user.id, None, now, limits.idle_since(now)).await?;
                 let (tokens, token_count) = tokens::list_live_of(tx, user.id, now, NAMED_TOKENS).await?;
                 let obstacle = obstacle(tx, &caller, &user, action).await?;
                 found.push(Holding { user, sessions, tokens, token_count, obstacle });
@@ -133,7 +132,7 @@ impl Directory {
         self.store
             .write(async move |tx| {
                 let company = audit::company_of(&caller);
-                let still = guards::caller_may_still(tx, &caller, Action::SetRole, draft.now()).await?;
+                let still = guards::caller_may_still(tx, &caller, Action::SetRole, None, draft.now()).await?;
                 let refused = match still {
                     Err(refusal) => Some(refusal),
                     Ok(()) if guards::is_oneself(&caller, target) => Some(Refusal::Oneself),
@@ -162,9 +161,13 @@ impl Directory {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
+                let now = draft.now();
                 users::set_role(tx, target, role).await?;
+                if !role.is_admin() {
+                    links::end_all_made_by(tx, target, now).await?;
+                }
                 let detail = serde_json::json!({"from": user.role.as_str(), "to": role.as_str()});
-                draft.done(tx, draft.now(), Some(user.company), Some(detail)).await?;
+                draft.done(tx, now, Some(user.company), Some(detail)).await?;
                 Ok(Ok(User { role, ..user }))
             })
             .await?
@@ -174,19 +177,21 @@ impl Directory {
     ///
     /// # Errors
     /// Refused for who is no admin.
-    pub async fn record_export(
-        &self,
-        caller: &Caller,
-        action: Action,
-        detail: serde_json::Value,
-    ) -> Result<Timestamp, Error> {
+    pub async fn record_export(&self, caller: &Caller, action: Action, detail: serde_json::Value) -> Result<(), Error> {
         self.require(caller, action, None).await?;
         let draft = self.draft(caller, action, None, Note::default());
-        let company = audit::company_of(caller);
-        let at = draft.now();
-        let work = async move |tx: &mut Tx<'_>| draft.done(tx, at, company, Some(detail.clone())).await;
-        self.store.write(work).await?;
-        Ok(at)
+        let caller = caller.clone();
+        self.store
+            .write(async move |tx| {
+                let (company, now) = (audit::company_of(&caller), draft.now());
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, None, now).await? {
+                    draft.refused(tx, company, &refusal).await?;
+                    return Ok(Err(refusal.into()));
+                }
+                draft.done(tx, now, company, Some(detail.clone())).await?;
+                Ok(Ok(()))
+            })
+            .await?
     }
 }
 

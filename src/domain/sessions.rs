@@ -48,26 +48,30 @@ impl Directory {
         let (user, hash) = found.unzip();
         let hash = hash.flatten();
         let matches = self.passwords.verify(password, hash.clone()).await?;
-        let outcome = match (user, hash, matches) {
+        let has_password = hash.is_some();
+        let opened = match (user, hash, matches) {
             (Some(user), Some(hash), true) => self.start_session(origin, user, hash, device).await?,
-            (Some(user), hash, _) => {
-                let failures = attempt.as_ref().map_or(0, |attempt| attempt.failures);
-                self.record_failure(origin, user, hash.is_some(), failures).await?;
-                None
-            }
-            (None, ..) => None,
+            (user, ..) => Err(user),
         };
-        let Some(opened) = outcome else {
-            if let Some(attempt) = &attempt {
-                attempt.failed(self.clock.monotonic());
+        let user = match opened {
+            Ok(opened) => {
+                if let Some(attempt) = attempt {
+                    attempt.succeeded();
+                }
+                return Ok(opened);
             }
-            self.level(begun + attempt.map_or(Duration::ZERO, |attempt| attempt.wait)).await;
-            return Err(Refusal::WrongCredentials.into());
+            Err(user) => user,
         };
-        if let Some(attempt) = attempt {
-            attempt.succeeded();
+        let (failures, waited) =
+            attempt.as_ref().map_or((0, Duration::ZERO), |attempt| (attempt.failures, attempt.wait));
+        if let Some(user) = user {
+            self.record_failure(origin, user, has_password, failures).await?;
         }
-        Ok(opened)
+        if let Some(attempt) = attempt {
+            attempt.failed();
+        }
+        self.level(begun + waited).await;
+        Err(Refusal::WrongCredentials.into())
     }
 
     /// The live sessions of a user, the latest used first.
@@ -123,7 +127,9 @@ impl Directory {
             .write(async move |tx| {
                 let now = draft.now();
                 let company = audit::company_of(&caller);
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::EndSession, now).await? {
+                if let Err(refusal) =
+                    guards::caller_may_still(tx, &caller, Action::EndSession, Some(owner), now).await?
+                {
                     draft.refused(tx, company, &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
@@ -134,6 +140,7 @@ impl Directory {
                 if sessions::find_user(tx, session).await? != Some(owner) {
                     return Ok(Err(Error::NotFound(Unknown::Session(session))));
                 }
+                let now = draft.now();
                 if sessions::end(tx, session, now, EndReason::Ended).await? {
                     let detail = serde_json::json!({"reason": EndReason::Ended.as_str()});
                     draft.done(tx, now, Some(user.company), Some(detail)).await?;
@@ -154,19 +161,25 @@ impl Directory {
         let subject = Some(Subject::User(user));
         self.require_of(caller, Action::EndSession, subject, Some(user)).await?;
         let draft = self.draft(caller, Action::EndSession, subject, Note::default());
-        let limits = self.policy.sessions;
-        let work = async move |tx: &mut Tx<'_>| {
-            users::lock(tx, user, Some(company)).await?;
-            let now = draft.now();
-            let live = sessions::count_live_of(tx, user, now, limits.idle_since(now)).await?;
-            let ended = sessions::end_all_of(tx, user, Some(own), now, EndReason::Ended).await?;
-            if ended > 0 {
-                let detail = serde_json::json!({"sessionsEnded": live.saturating_sub(1)});
-                draft.done(tx, now, Some(company), Some(detail)).await?;
-            }
-            Ok(live.saturating_sub(1))
-        };
-        Ok(self.store.write(work).await?)
+        let (caller, limits) = (caller.clone(), self.policy.sessions);
+        self.store
+            .write(async move |tx| {
+                users::lock(tx, user, Some(company)).await?;
+                let now = draft.now();
+                let may = guards::caller_may_still(tx, &caller, Action::EndSession, Some(user), now).await?;
+                if let Err(refusal) = may {
+                    draft.refused(tx, Some(company), &refusal).await?;
+                    return Ok(Err(refusal.into()));
+                }
+                let at = (now, limits.idle_since(now));
+                let ended = end_all(tx, user, Some(own), at, EndReason::Ended).await?;
+                if ended > 0 {
+                    let detail = serde_json::json!({"sessionsEnded": ended});
+                    draft.done(tx, now, Some(company), Some(detail)).await?;
+                }
+                Ok(Ok(ended))
+            })
+            .await?
     }
 
     /// Waits as long as failures before demand; `None` where nothing slows down.
@@ -182,14 +195,14 @@ impl Directory {
         Ok(Some(attempt))
     }
 
-    /// `None` when the user's access ended, or the password changed, since it was verified.
+    /// Gives the user back when the access ended, or the password changed, since it was verified.
     async fn start_session(
         &self,
         origin: &Origin,
         user: User,
         verified: String,
         device: &str,
-    ) -> Result<Option<(Session, Secret)>, Error> {
+    ) -> Result<Result<(Session, Secret), Option<User>>, Error> {
         let secret = Secret::generate(Kind::Session, &*self.entropy);
         let session = self.plan_session(origin, Opening::Password, device, self.policy.sessions.lifetime);
         let actor = ActorRecord::User(user.id, Proof::Session(session.id));
@@ -199,19 +212,16 @@ impl Directory {
         let opened = self
             .store
             .write(async move |tx| {
-                let Some(user) = users::lock(tx, user.id, None).await? else { return Ok(None) };
+                let Some(user) = users::lock(tx, user.id, None).await? else { return Ok(Err(None)) };
                 let hash = users::find_password_hash(tx, user.id).await?;
                 if user.status != Status::Active || hash.as_ref() != Some(&verified) {
-                    let stranger = draft.by(ActorRecord::Stranger);
-                    let reason = Refusal::WrongStatus(user.status).as_str();
-                    stranger.refused_for(tx, Some(user.company), reason, None).await?;
-                    return Ok(None);
+                    return Ok(Err(Some(user)));
                 }
                 let session = begin_now(&session, draft.now(), lifetime);
                 sessions::insert(tx, Owner::User(user.id), &session, digest).await?;
                 let detail = serde_json::json!({"device": session.device});
                 draft.done(tx, session.created_at, Some(user.company), Some(detail)).await?;
-                Ok(Some(session))
+                Ok(Ok(session))
             })
             .await?;
         Ok(opened.map(|session| (session, secret)))
@@ -284,7 +294,7 @@ pub(super) async fn end_all(
     reason: EndReason,
 ) -> store::Result<u64> {
     let (now, idle_since) = at;
-    let live = sessions::count_live_of(tx, user, now, idle_since).await?;
+    let live = sessions::count_live_of(tx, user, but, now, idle_since).await?;
     sessions::end_all_of(tx, user, but, now, reason).await?;
-    Ok(live.saturating_sub(u64::from(but.is_some())))
+    Ok(live)
 }

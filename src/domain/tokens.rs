@@ -60,7 +60,7 @@ impl Directory {
                     return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::CreateToken, now).await?;
+                let may = guards::caller_may_still(tx, &caller, Action::CreateToken, Some(owner), now).await?;
                 let refused = may.and_then(|()| may_hold(&caller, &user, scopes));
                 if let Err(refusal) = refused {
                     draft.refused(tx, Some(user.company), &refusal).await?;
@@ -119,20 +119,22 @@ impl Directory {
                     return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::RotateToken, now).await?;
-                let found = tokens::find(tx, id).await?.filter(|token| token.user == owner && token.is_live(now));
-                let Some(old) = found else { return Ok(Err(Error::NotFound(Unknown::Token(id)))) };
+                let may = guards::caller_may_still(tx, &caller, Action::RotateToken, Some(owner), now).await?;
                 // It keeps its scopes: whatever a token has, it may do no more than its owner's role allows.
                 if let Err(refusal) = may.and_then(|()| is_active(&user)) {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
+                let found = tokens::find(tx, id).await?.filter(|token| token.user == owner && token.is_live(now));
+                let Some(old) = found else { return Ok(Err(Error::NotFound(Unknown::Token(id)))) };
                 let lifetime = old.expires_at.map(|expires| expires.since(old.created_at));
                 let expires_at = match (lifetime, longest(tx, &user).await?) {
                     (Some(lifetime), Some(longest)) => Some(now.after(lifetime.min(longest))),
                     (lifetime, longest) => lifetime.or(longest).map(|lifetime| now.after(lifetime)),
                 };
-                tokens::end(tx, id, now, EndReason::Rotated).await?;
+                if !tokens::end(tx, id, now, EndReason::Rotated).await? {
+                    return Ok(Err(Error::NotFound(Unknown::Token(id))));
+                }
                 let token =
                     Token { id: new, hint: hint.clone(), created_at: now, expires_at, last_used_at: None, ..old };
                 tokens::insert(tx, &token, digest).await?;
@@ -152,14 +154,15 @@ impl Directory {
     pub async fn delete_token(&self, caller: &Caller, id: TokenId) -> Result<Token, Error> {
         let subject = Some(Subject::Token(id));
         let found = self.store.read(async move |tx| tokens::find(tx, id).await).await?;
-        self.require_of(caller, Action::DeleteToken, subject, found.map(|token| token.user)).await?;
+        let owner = found.map(|token| token.user);
+        self.require_of(caller, Action::DeleteToken, subject, owner).await?;
         let draft = self.draft(caller, Action::DeleteToken, subject, Note::default());
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
                 let now = draft.now();
                 let company = audit::company_of(&caller);
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::DeleteToken, now).await? {
+                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::DeleteToken, owner, now).await? {
                     draft.refused(tx, company, &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
@@ -169,6 +172,7 @@ impl Directory {
                 let Some(owner) = users::lock(tx, token.user, company).await? else {
                     return Ok(Err(Error::NotFound(Unknown::Token(id))));
                 };
+                let now = draft.now();
                 if tokens::end(tx, id, now, EndReason::Deleted).await? {
                     let detail = serde_json::json!({"user": token.user.to_string(), "name": token.name});
                     draft.concerning(token.user).done(tx, now, Some(owner.company), Some(detail)).await?;

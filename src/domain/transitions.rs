@@ -134,7 +134,7 @@ async fn decide(
 ) -> store::Result<Result<Transition, Denied>> {
     let company = audit::company_of(caller);
     let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
-    if let Err(refusal) = guards::caller_may_still(tx, caller, action, draft.now()).await? {
+    if let Err(refusal) = guards::caller_may_still(tx, caller, action, None, draft.now()).await? {
         return denied(refusal, company);
     }
     if guards::is_oneself(caller, target) {
@@ -177,13 +177,16 @@ async fn apply(
     match to {
         Status::Deactivated => {
             users::deactivate(tx, user.id, *at).await?;
-            *sessions_ended = sessions::end_all(tx, user.id, None, now, session::EndReason::OwnerDeactivated).await?;
+            // Tokens before sessions, as the gate writes down their uses: who locks in one order does not deadlock.
             *tokens_revoked = tokens::end_all_of(tx, user.id, *at, token::EndReason::OwnerDeactivated).await?;
+            *sessions_ended = sessions::end_all(tx, user.id, None, now, session::EndReason::OwnerDeactivated).await?;
             links::end_all_of(tx, user.id, *at, link::EndReason::OwnerDeactivated).await?;
+            links::end_all_made_by(tx, user.id, *at).await?;
         }
         Status::Suspended => {
             users::set_status(tx, user.id, *to, *at).await?;
             *sessions_ended = sessions::end_all(tx, user.id, None, now, session::EndReason::OwnerSuspended).await?;
+            links::end_all_made_by(tx, user.id, *at).await?;
         }
         Status::Active => users::set_status(tx, user.id, *to, *at).await?,
     }
@@ -205,7 +208,7 @@ async fn foresee(
         return Ok(());
     }
     let (user, now) = (transition.user.id, draft.now());
-    transition.sessions_ended = store::sessions::count_live_of(tx, user, now, limits.idle_since(now)).await?;
+    transition.sessions_ended = store::sessions::count_live_of(tx, user, None, now, limits.idle_since(now)).await?;
     if transition.to == Status::Deactivated {
         transition.tokens_revoked = tokens::count_not_ended(tx, user).await?.unsigned_abs();
     }

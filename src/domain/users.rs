@@ -82,20 +82,27 @@ impl Directory {
                 (user, draft)
             })
             .collect();
+        let caller = caller.clone();
+        let refused = self.draft(&caller, Action::CreateUser, Some(Subject::Company(company)), Note::default());
         let made = self
             .store
             .write(async move |tx| {
+                let may = guards::caller_may_still(tx, &caller, Action::CreateUser, None, refused.now()).await?;
+                if let Err(refusal) = may {
+                    refused.refused(tx, Some(company), &refusal).await?;
+                    return Ok(Err(Error::from(refusal)));
+                }
                 let mut made = Vec::with_capacity(planned.len());
                 for (user, draft) in &planned {
                     made.push(create(tx, user, draft).await?);
                 }
-                Ok(made)
+                Ok(Ok(made))
             })
             .await;
-        made.map_err(|error| match error {
+        made.unwrap_or_else(|error| match error {
             // Another writer was faster, between our look and our insert.
-            store::Error::Taken(_) => Error::Exists("a user with one of these addresses".to_owned()),
-            error => error.into(),
+            store::Error::Taken(_) => Err(Error::Exists("a user with one of these addresses".to_owned())),
+            error => Err(error.into()),
         })
     }
 
@@ -149,11 +156,14 @@ impl Directory {
         let attempt = self.begin_attempt(&format!("password of {user}"), &caller.origin).await?;
         let hash = self.store.read(async move |tx: &mut Tx<'_>| users::find_password_hash(tx, user).await).await?;
         if !self.passwords.verify(current, hash).await? {
-            if let Some(attempt) = &attempt {
-                attempt.failed(self.clock.monotonic());
+            if let Some(attempt) = attempt {
+                attempt.failed();
             }
             let subject = Some(Subject::User(user));
             return Err(self.refuse(caller, Action::SetPassword, subject, Refusal::WrongCredentials).await);
+        }
+        if let Some(attempt) = attempt {
+            attempt.succeeded();
         }
         self.replace_password(caller, user, Some(session), new).await
     }
@@ -180,7 +190,7 @@ impl Directory {
             .write(async move |tx| {
                 let Some(found) = users::lock(tx, user, None).await? else { return Ok(Err(unknown())) };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::SetPassword, now).await?;
+                let may = guards::caller_may_still(tx, &caller, Action::SetPassword, Some(user), now).await?;
                 let refusal = match found.status {
                     Status::Deactivated => Some(Refusal::WrongStatus(found.status)),
                     Status::Active | Status::Suspended => may.err(),
@@ -214,7 +224,7 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                let may = guards::caller_may_still(tx, &caller, Action::RenameUser, draft.now()).await?;
+                let may = guards::caller_may_still(tx, &caller, Action::RenameUser, Some(user), draft.now()).await?;
                 if let Err(refusal) = may {
                     draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(refusal.into()));
@@ -260,7 +270,7 @@ async fn create(tx: &mut Tx<'_>, user: &User, draft: &audit::Draft) -> store::Re
         return Ok(if same {
             Made::Unchanged(twin)
         } else {
-            Made::Failed(Error::Exists(format!("a user with the address {}", twin.email)))
+            Made::Failed(Error::Exists(format!("a user with the address {}", user.email)))
         });
     }
     let owner = companies::find_owner_of_domain(tx, user.email.domain()).await?;

@@ -1,8 +1,9 @@
 //! What every handler can reach.
 
+use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -16,6 +17,7 @@ use crate::access::Gate;
 use crate::domain::Directory;
 use crate::model::clock::Clock;
 use crate::model::entropy::Entropy;
+use crate::model::id::SessionId;
 use crate::model::quota::Quota;
 use crate::outbound::mail::Mailer;
 
@@ -62,6 +64,8 @@ pub struct Parts {
     pub(super) assets: Assets,
     /// For addresses over their limit: see `admission`.
     pub(super) turns: Semaphore,
+    /// How many pages of each session hear of changes.
+    pub(super) streams: Mutex<HashMap<SessionId, usize>>,
     stopping: AtomicBool,
 }
 
@@ -87,6 +91,7 @@ impl App {
             assets: Assets::new(),
             turns: Semaphore::new(TURNS),
             settings,
+            streams: Mutex::default(),
             stopping: AtomicBool::new(false),
         }))
     }

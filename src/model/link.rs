@@ -1,4 +1,4 @@
-//! Links that work once: they let somebody in who has no password yet, or no longer.
+//! Links that work once: with one, somebody sets a password who has none yet, or forgot it.
 
 use super::clock::Timestamp;
 use super::id::{CompanyId, LinkId, UserId};
@@ -10,6 +10,8 @@ pub struct Link {
     pub id: LinkId,
     /// What it does, and for whom.
     pub purpose: Purpose,
+    /// The user who made it, and so saw its secret; `None` is the operator, or whoever asked for it by mail.
+    pub made_by: Option<UserId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is refused.
@@ -47,6 +49,8 @@ pub enum EndReason {
     Replaced,
     /// Its owner was deactivated.
     OwnerDeactivated,
+    /// Who made it, and so saw its secret, was suspended, deactivated, or is no admin any more.
+    MakerLostAccess,
 }
 
 impl EndReason {
@@ -56,6 +60,7 @@ impl EndReason {
             Self::Used => "used",
             Self::Replaced => "replaced",
             Self::OwnerDeactivated => "owner_deactivated",
+            Self::MakerLostAccess => "maker_lost_access",
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::model::secret::SecretDigest;
 
 /// Adds a link under the digest of its secret.
 pub async fn insert(tx: &mut Tx<'_>, link: &Link, digest: SecretDigest) -> Result<()> {
-    const INSERT: &str = "INSERT INTO links (id, purpose, user_id, company_id, reason, digest, created_at, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    const INSERT: &str = "INSERT INTO links (id, purpose, user_id, company_id, made_by, reason, digest, created_at, \
+        expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let (user, company, reason) = match &link.purpose {
         Purpose::Invitation(user) | Purpose::Reset(user) => (Some(user.0), None, None),
         Purpose::BreakGlass(company, reason) => (None, Some(company.0), Some(reason.clone())),
@@ -20,6 +20,7 @@ pub async fn insert(tx: &mut Tx<'_>, link: &Link, digest: SecretDigest) -> Resul
         link.purpose.as_str().into(),
         user.into(),
         company.into(),
+        link.made_by.map(|id| id.0).into(),
         reason.into(),
         digest.0.as_slice().into(),
         link.created_at.0.into(),
@@ -30,7 +31,7 @@ pub async fn insert(tx: &mut Tx<'_>, link: &Link, digest: SecretDigest) -> Resul
 
 /// The link with this digest, if it was not ended and its time is not over.
 pub async fn find_live(tx: &mut Tx<'_>, digest: SecretDigest, now: Timestamp) -> Result<Option<Link>> {
-    const FIND: &str = "SELECT id, purpose, user_id, company_id, reason, created_at, expires_at FROM links \
+    const FIND: &str = "SELECT id, purpose, user_id, company_id, reason, created_at, expires_at, made_by FROM links \
         WHERE digest = $1 AND ended_at IS NULL AND expires_at > $2";
     tx.row(FIND, &[digest.0.as_slice().into(), now.0.into()]).await?.map(link).transpose()
 }
@@ -55,6 +56,12 @@ pub async fn end_all_of(tx: &mut Tx<'_>, user: UserId, at: Timestamp, reason: En
     tx.execute(END, &[user.0.into(), at.0.into(), reason.as_str().into()]).await
 }
 
+/// Ends every link that a user made for others; says how many.
+pub async fn end_all_made_by(tx: &mut Tx<'_>, maker: UserId, at: Timestamp) -> Result<u64> {
+    const END: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE made_by = $1 AND ended_at IS NULL";
+    tx.execute(END, &[maker.0.into(), at.0.into(), EndReason::MakerLostAccess.as_str().into()]).await
+}
+
 fn link(mut row: Row) -> Result<Link> {
     let broken = || Error::Broken("a link has no known purpose".to_owned());
     let purpose: String = row.get(1)?;
@@ -72,5 +79,6 @@ fn link(mut row: Row) -> Result<Link> {
         purpose,
         created_at: Timestamp(row.get(5)?),
         expires_at: Timestamp(row.get(6)?),
+        made_by: row.get::<Option<_>>(7)?.map(UserId),
     })
 }

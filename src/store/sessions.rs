@@ -90,11 +90,18 @@ pub async fn list_live_of(
     rows.into_iter().map(session).collect()
 }
 
-/// How many live sessions a user has.
-pub async fn count_live_of(tx: &mut Tx<'_>, user: UserId, now: Timestamp, idle_since: Timestamp) -> Result<u64> {
+/// How many live sessions a user has but, where one is given, this one.
+pub async fn count_live_of(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    but: Option<SessionId>,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<u64> {
     const COUNT: &str = "SELECT COUNT(*) FROM sessions \
-        WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3";
-    let row = tx.row(COUNT, &[user.0.into(), now.0.into(), idle_since.0.into()]).await?;
+        WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3 AND id <> $4";
+    let but = but.map_or(uuid::Uuid::nil(), |id| id.0);
+    let row = tx.row(COUNT, &[user.0.into(), now.0.into(), idle_since.0.into(), but.into()]).await?;
     let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
     Ok(count.unsigned_abs())
 }

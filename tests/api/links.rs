@@ -8,6 +8,7 @@ use offboard::domain::links::BREAK_GLASS_SESSION;
 use offboard::model::audit::{ActorRecord, Note};
 use offboard::model::id::UserId;
 use offboard::model::secret::{Kind, Secret};
+use offboard::model::user::Role;
 
 use crate::browser::{Browser, PASSWORD};
 use crate::harness::{Platform, act, operator};
@@ -20,6 +21,8 @@ on_both_engines! {
     a_link_dies_with_its_users_access_and_sleeps_while_it_does,
     of_many_who_use_a_link_at_once_one_succeeds,
     a_link_to_reset_ends_every_session,
+    an_admins_links_for_others_end_with_his_access_or_role,
+    strangers_get_one_link_in_a_while_and_end_none,
     what_is_no_link_opens_nothing,
     the_answer_to_a_request_for_a_link_tells_nothing,
     the_operator_comes_in_by_break_glass_and_everybody_can_see_it,
@@ -126,6 +129,46 @@ async fn a_link_to_reset_ends_every_session(engine: Engine) {
     assert_eq!(Browser::new(&platform).sign_in(&lee.email, new).await.status, 303);
 }
 
+async fn an_admins_links_for_others_end_with_his_access_or_role(engine: Engine) {
+    let platform = Platform::start(engine).await;
+    let acme = platform.company("Acme").await;
+    let lee = platform.member(&acme, "lee").await;
+    platform.admin(&acme, "bob").await;
+    for act_on_ada in ["deactivate", "suspend", "demote"] {
+        let ada = platform.admin(&acme, &format!("ada-{act_on_ada}")).await;
+        platform.with_password(ada.id).await;
+        let mut browser = Browser::signed_in(&platform, &ada.email).await;
+        let page = browser.post(&format!("/control-center/members/{}/invite", lee.id), &[]).await;
+        let link = format!("/set-password/obl_{}", page.value_after("/set-password/obl_"));
+        assert_eq!(Browser::new(&platform).get(&link).await.status, 200);
+        match act_on_ada {
+            "deactivate" => drop(platform.directory.deactivate(&operator(), ada.id, act()).await.unwrap()),
+            "suspend" => drop(platform.directory.suspend(&operator(), ada.id, act()).await.unwrap()),
+            _ => drop(platform.directory.set_role(&operator(), ada.id, Role::Member).await.unwrap()),
+        }
+        assert_eq!(Browser::new(&platform).post(&link, &FORM).await.status, 410, "{act_on_ada}: she has seen it");
+    }
+}
+
+async fn strangers_get_one_link_in_a_while_and_end_none(engine: Engine) {
+    let (sink, mail) = crate::mail::Sink::start();
+    let platform = Platform::start_with_mail(engine, &sink).await;
+    let acme = platform.company("Acme").await;
+    let lee = platform.member(&acme, "lee").await;
+    let invitation = link(&platform, lee.id).await;
+    let ask = async || Browser::new(&platform).post("/forgot-password", &[("email", &lee.email)]).await;
+    platform.clock.advance(Duration::from_mins(6));
+    for _ in 0..10 {
+        assert_eq!(ask().await.status, 200);
+    }
+    mail.next().await;
+    platform.clock.advance(Duration::from_mins(6));
+    ask().await;
+    mail.next().await;
+    assert_eq!(platform.trail_of("link.create").await.len(), 3, "the invitation, and one in a while");
+    assert_eq!(Browser::new(&platform).post(&invitation, &FORM).await.status, 303, "it still works");
+}
+
 async fn what_is_no_link_opens_nothing(engine: Engine) {
     let platform = Platform::start(engine).await;
     let acme = platform.company("Acme").await;
@@ -223,7 +266,8 @@ async fn the_operator_comes_in_by_break_glass_and_everybody_can_see_it(engine: E
     let acts: Vec<_> = trail.iter().filter(|entry| matches!(entry.actor, ActorRecord::Operator(Some(_)))).collect();
     assert!(acts.iter().all(|entry| entry.company == Some(acme.id) && entry.door == "console"), "{acts:?}");
     let actions: Vec<&str> = acts.iter().map(|entry| entry.action.as_str()).collect();
-    assert_eq!(actions, ["session.start", "user.deactivate"]);
+    assert_eq!(actions, ["session.start", "user.deactivate", "user.deactivate"]);
+    assert_eq!(acts[2].refusal.as_deref(), Some("no_such_user"));
     let opened = trail.iter().find(|entry| entry.action == "company.break_glass").unwrap();
     assert_eq!(
         (opened.reason.as_deref(), opened.ticket.as_deref()),

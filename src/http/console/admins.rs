@@ -45,7 +45,11 @@ pub(super) async fn add(State(app): State<App>, Extension(visitor): Extension<Vi
     let email = form.get("email").trim().to_owned();
     let company = visitor.company()?;
     // Somebody of another company is as unknown as nobody.
-    let found = app.directory.find_user(&email).await.ok().filter(|user| user.company == company);
+    let found = match app.directory.find_user(&email).await.map_err(Failure::from) {
+        Ok(user) => Some(user).filter(|user| user.company == company),
+        Err(Failure::NotFound(_)) => None,
+        Err(failure) => return Err(failure),
+    };
     let Some(user) = found else {
         let error = "Your company has no member with this address.".to_owned();
         return show(&app, &visitor, None, email, Some(error)).await;

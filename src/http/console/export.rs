@@ -39,6 +39,12 @@ impl Format {
             _ => Err(Failure::Invalid("the format is csv, xlsx or jsonl".to_owned())),
         }
     }
+
+    /// One that has columns.
+    pub(super) fn read_table(text: &str) -> Result<Self, Failure> {
+        let wrong = || Failure::Invalid("members are taken out as csv or xlsx".to_owned());
+        Self::read(text).ok().filter(|format| *format != Self::JsonLines).ok_or_else(wrong)
+    }
 }
 
 const MEMBER_COLUMNS: [&str; 7] = ["uuid", "email", "name", "role", "status", "since", "created"];

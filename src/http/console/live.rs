@@ -2,6 +2,7 @@
 //! to each open page.
 
 use std::convert::Infallible;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use axum::Extension;
@@ -12,10 +13,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 
 use super::super::app::App;
+use super::super::failure::Failure;
 use super::super::frame::Circumstances;
 use super::page::Visitor;
 use super::{admission, cookie};
-use crate::model::id::CompanyId;
+use crate::model::id::{CompanyId, SessionId};
 use crate::model::secret::Secret;
 
 /// How often a stream looks whether its owner may still see it, and whether there is news: the promise is a second.
@@ -35,7 +37,10 @@ pub(super) async fn events(
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(failure) => return failure.into_response(),
     };
-    let Ok(watch) = Watch::begin(app, &visitor, secret).await else {
+    let Some(place) = Place::take(&app, visitor.visit.session) else {
+        return StatusCode::TOO_MANY_REQUESTS.into_response();
+    };
+    let Ok(watch) = Watch::begin(app, &visitor, secret, place).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
@@ -48,13 +53,48 @@ struct Watch {
     secret: Secret,
     company: CompanyId,
     pulse: i64,
+    _place: Place,
+}
+
+/// The most pages of one session that hear of changes at once.
+const STREAMS: usize = 20;
+
+/// A place among the open pages of a session; given back when dropped.
+struct Place {
+    app: App,
+    session: SessionId,
+}
+
+impl Place {
+    /// `None` when the session has as many pages as it may.
+    fn take(app: &App, session: SessionId) -> Option<Self> {
+        let mut streams = app.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = streams.entry(session).or_default();
+        if *count >= STREAMS {
+            return None;
+        }
+        *count += 1;
+        Some(Self { app: app.clone(), session })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut streams = self.app.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = streams.get_mut(&self.session) {
+            *count -= 1;
+            if *count == 0 {
+                streams.remove(&self.session);
+            }
+        }
+    }
 }
 
 impl Watch {
-    async fn begin(app: App, visitor: &Visitor, secret: Secret) -> Result<Self, super::super::failure::Failure> {
+    async fn begin(app: App, visitor: &Visitor, secret: Secret, place: Place) -> Result<Self, Failure> {
         let company = visitor.company()?;
         let pulse = app.directory.pulse(company).await?;
-        Ok(Self { app, secret, company, pulse })
+        Ok(Self { app, secret, company, pulse, _place: place })
     }
 
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -1,5 +1,7 @@
 //! Acts on one or many members: what would stop, why, and what became of each.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -174,17 +176,11 @@ pub(in crate::http::console) async fn apply(
     let company = visitor.company()?;
     let mut rows = Vec::new();
     for target in selected(&form)? {
-        let user = app.directory.member(company, target).await;
         let ask = Ask { note: note.clone(), dry_run: false };
-        let outcome = match user {
-            Ok(_) => app.directory.transition(&visitor.caller, target, act.action(), ask).await,
-            Err(ref error) => Err(error.clone()),
-        };
-        // Once the admin's own access has ended, nothing more is tried.
-        if let Err(Error::Refused(refusal @ (Refusal::CallerEnded | Refusal::NotAdmin))) = &outcome
-            && rows.is_empty()
-        {
-            return Err(Failure::Forbidden(refusal.clone()));
+        let outcome = app.directory.transition(&visitor.caller, target, act.action(), ask).await;
+        // Once the admin's own access has ended, nothing more is tried; what was done stands in the trail.
+        if let Err(Error::Refused(refusal @ (Refusal::CallerEnded | Refusal::NotAdmin))) = outcome {
+            return Err(Failure::Forbidden(refusal));
         }
         if let Ok(transition) = &outcome
             && transition.changed()
@@ -192,9 +188,13 @@ pub(in crate::http::console) async fn apply(
         {
             app.metrics.deactivation();
         }
-        let (name, email) = match &user {
-            Ok(user) => (user.name.clone(), user.email.to_string()),
-            Err(_) => (target.to_string(), String::new()),
+        let user = match &outcome {
+            Ok(transition) => Some(transition.user.clone()),
+            Err(_) => app.directory.member(company, target).await.ok(),
+        };
+        let (name, email) = match user {
+            Some(user) => (user.name, user.email.to_string()),
+            None => (target.to_string(), String::new()),
         };
         let (done, text) = tell(outcome);
         rows.push(OutcomeRow { href: format!("{LIST}/{target}"), name, email, done, text });
@@ -208,10 +208,10 @@ pub(in crate::http::console) async fn apply(
 
 /// The members that a form names, each once.
 pub(in crate::http::console) fn selected(form: &Fields) -> Result<Vec<UserId>, Failure> {
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for text in form.all("user") {
         let id = UserId::parse(text).map_err(|invalid| Failure::Invalid(invalid.0))?;
-        if !found.contains(&id) {
+        if seen.insert(id) {
             found.push(id);
         }
     }

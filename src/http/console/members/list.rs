@@ -111,7 +111,7 @@ pub(in crate::http::console) async fn export_all(
     let view = View::of(&query);
     let detail =
         serde_json::json!({"status": view.status.as_str(), "search": view.search, "format": query.get("format")});
-    let format = Format::read(query.get("format"))?;
+    let format = Format::read_table(query.get("format"))?;
     app.directory.record_export(&visitor.caller, Action::ExportUsers, detail).await?;
     export::members(app, view.selection(visitor.company()?), format).await
 }
@@ -123,18 +123,18 @@ pub(in crate::http::console) async fn export_selection(
     request: Request,
 ) -> Page {
     let form = Fields::of_body(&app, request).await?;
-    let format = Format::read(form.get("format"))?;
+    let format = Format::read_table(form.get("format"))?;
     let targets = selected(&form)?;
     if targets.is_empty() {
         return see(PATH);
     }
     let company = visitor.company()?;
-    let detail = serde_json::json!({"selected": targets.len(), "format": form.get("format")});
-    app.directory.record_export(&visitor.caller, Action::ExportUsers, detail).await?;
     let mut users = Vec::with_capacity(targets.len());
     for target in targets {
         users.push(app.directory.member(company, target).await?);
     }
+    let detail = serde_json::json!({"selected": users.len(), "format": form.get("format")});
+    app.directory.record_export(&visitor.caller, Action::ExportUsers, detail).await?;
     export::selected_members(users, format)
 }
 
