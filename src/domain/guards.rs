@@ -57,6 +57,16 @@ impl Directory {
         self.require_of(caller, action, subject, None).await
     }
 
+    /// Whether a caller whom an operation was allowed may go on with it at this instant.
+    ///
+    /// # Errors
+    /// [`Refusal::CallerEnded`], or why the role does not suffice any more.
+    pub async fn may_still(&self, caller: &Caller, action: Action) -> Result<(), Error> {
+        let (caller, now) = (caller.clone(), self.clock.now());
+        let look = async move |tx: &mut Tx<'_>| caller_may_still(tx, &caller, action, None, now).await;
+        Ok(self.store.read(look).await??)
+    }
+
     /// As [`Directory::require`], of what belongs to this user.
     pub(super) async fn require_of(
         &self,

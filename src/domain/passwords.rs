@@ -1,10 +1,9 @@
 //! Passwords: argon2id (RFC 9106) at rest, a few hashes at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -17,7 +16,7 @@ pub const SHORTEST: usize = 8;
 /// The most bytes: enough for any sentence, too few to keep the hash busy.
 const LONGEST: usize = 1024;
 /// The most bytes that the estimate of a password's strength looks at; its time grows with the square.
-const ESTIMATED: usize = 128;
+const ESTIMATED: usize = 40;
 /// Memory in KiB, passes and lanes: OWASP's floor for argon2id.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
 /// A hash with this cost of a password that nobody has: what is verified where there is no other.
@@ -40,12 +39,19 @@ impl Password {
 pub(super) struct Passwords {
     queue: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+    /// What hashes work in, as many as there are turns: given back to the allocator of whatever thread, it would stay
+    /// with each thread that ever hashed.
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 impl Passwords {
     pub(super) fn new() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { queue: Arc::new(Semaphore::new(QUEUE)), turns: Arc::new(Semaphore::new(threads)) }
+        Self {
+            queue: Arc::new(Semaphore::new(QUEUE)),
+            turns: Arc::new(Semaphore::new(threads)),
+            memory: Arc::default(),
+        }
     }
 
     /// The PHC string of a password that is good enough; `known` are words that its owner is known by.
@@ -57,47 +63,70 @@ impl Passwords {
     ) -> Result<String, Error> {
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
-        self.run(move || {
+        self.run(move |memory| {
             check(&password, &known)?;
-            hash(&password, &salt)
+            hash(&password, &salt, memory)
         })
         .await?
     }
 
     /// Whether a password is the one of this hash. Takes as long without a hash as with one.
     pub(super) async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, Error> {
-        self.run(move || {
+        self.run(move |memory| {
             let text = hash.as_deref().unwrap_or(DUMMY);
             let parsed = PasswordHash::new(text).map_err(|error| Error::Internal(format!("a stored hash: {error}")))?;
             // Nobody has so long a password, and none shall keep the hash busy.
             let bytes = password.0.as_bytes();
-            let matches = argon2()?.verify_password(&bytes[..bytes.len().min(LONGEST + 1)], &parsed).is_ok();
-            Ok(matches && hash.is_some())
+            let (Some(salt), Some(expected)) = (&parsed.salt, &parsed.hash) else {
+                return Err(Error::Internal("a stored hash has no salt or no hash".to_owned()));
+            };
+            let params = Params::try_from(&parsed).map_err(|error| failed(&error))?;
+            let found = derive(&bytes[..bytes.len().min(LONGEST + 1)], salt.as_ref(), params, memory)?;
+            // The comparison takes as long wherever the two differ.
+            Ok(found == *expected && hash.is_some())
         })
         .await?
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let overloaded = |_| Error::Unavailable("too many passwords wait to be hashed".to_owned());
         let waiting = Arc::clone(&self.queue).try_acquire_owned().map_err(overloaded)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         // On the thread: a caller who goes away must not make room for another hash while this one runs.
+        let pool = Arc::clone(&self.memory);
         let done = tokio::task::spawn_blocking(move || {
             let _held = (waiting, turn);
-            work()
+            let mut memory = pool.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            let outcome = work(&mut memory);
+            pool.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+            outcome
         });
         done.await.map_err(|error| Error::Internal(error.to_string()))
     }
 }
 
-fn argon2() -> Result<Argon2<'static>, Error> {
+fn hash(password: &Password, salt: &[u8], memory: &mut Vec<Block>) -> Result<String, Error> {
     let params = Params::new(COST.0, COST.1, COST.2, None).map_err(|error| failed(&error))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params.clone()).map_err(|error| failed(&error))?,
+        salt: Some(Salt::new(salt).map_err(|error| failed(&error))?),
+        hash: Some(derive(password.0.as_bytes(), salt, params, memory)?),
+    };
+    Ok(hash.to_string())
 }
 
-fn hash(password: &Password, salt: &[u8]) -> Result<String, Error> {
-    let hash = argon2()?.hash_password_with_salt(password.0.as_bytes(), salt).map_err(|error| failed(&error))?;
-    Ok(hash.to_string())
+fn derive(password: &[u8], salt: &[u8], params: Params, memory: &mut Vec<Block>) -> Result<Output, Error> {
+    memory.resize(params.block_count(), Block::new());
+    let mut output = Zeroizing::new([0; Params::DEFAULT_OUTPUT_LEN]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password, salt, output.as_mut(), memory.as_mut_slice())
+        .map_err(|error| failed(&error))?;
+    Output::new(output.as_ref()).map_err(|error| failed(&error))
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Error {

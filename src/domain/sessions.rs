@@ -1,6 +1,7 @@
 //! Sessions: opened by a password, ended by their owner or an admin. They end with their owner's access in
 //! `transitions`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempts::Attempt;
@@ -65,7 +66,7 @@ impl Directory {
         let (failures, waited) =
             attempt.as_ref().map_or((0, Duration::ZERO), |attempt| (attempt.failures, attempt.wait));
         if let Some(user) = user {
-            self.record_failure(origin, user, has_password, failures).await?;
+            self.record_failure(origin, user, has_password, failures);
         }
         if let Some(attempt) = attempt {
             attempt.failed();
@@ -242,15 +243,11 @@ impl Directory {
         }
     }
 
-    async fn record_failure(
-        &self,
-        origin: &Origin,
-        user: User,
-        has_password: bool,
-        failures: u32,
-    ) -> Result<(), Error> {
+    /// Beside the answer, not before it: for an address that nobody has there is nothing to write, and nobody shall tell
+    /// the two by how long they take.
+    fn record_failure(&self, origin: &Origin, user: User, has_password: bool, failures: u32) {
         if failures >= RECORDED_EACH && !failures.is_multiple_of(10) {
-            return Ok(());
+            return;
         }
         let subject = Some(Subject::User(user.id));
         let draft = self.draft_by(ActorRecord::Stranger, origin, Action::StartSession, subject);
@@ -258,7 +255,12 @@ impl Directory {
             let detail = serde_json::json!({"failuresBefore": failures});
             draft.refused_for(tx, Some(user.company), cause(&user, has_password), Some(detail)).await
         };
-        Ok(self.store.write(work).await?)
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            if let Err(error) = store.write(work).await {
+                tracing::error!(%error, "a failed try to sign in was not recorded");
+            }
+        });
     }
 
     /// Lets refused tries end at the same time after their begin, whatever was done for them.

@@ -266,21 +266,24 @@ pub(super) fn known_words(user: &User, company: &Company) -> Vec<String> {
 
 async fn create(tx: &mut Tx<'_>, user: &User, draft: &audit::Draft) -> store::Result<Made> {
     if let Some(twin) = users::find_by_email(tx, &user.email).await? {
-        let same = twin.company == user.company && twin.name == user.name && twin.role == user.role;
-        return Ok(if same {
-            Made::Unchanged(twin)
-        } else {
-            Made::Failed(Error::Exists(format!("a user with the address {}", user.email)))
+        return Ok(match twin {
+            twin if twin.company != user.company => Made::Failed(elsewhere(user)),
+            twin if twin.name == user.name && twin.role == user.role => Made::Unchanged(twin),
+            _ => Made::Failed(Error::Exists(format!("a user with the address {}", user.email))),
         });
     }
     let owner = companies::find_owner_of_domain(tx, user.email.domain()).await?;
     if owner.is_some_and(|owner| owner != user.company) {
-        let domain = user.email.domain().as_str();
-        let reason = format!("the domain {domain} belongs to another company");
-        return Ok(Made::Failed(crate::model::Invalid::new(reason).into()));
+        return Ok(Made::Failed(elsewhere(user)));
     }
     users::insert(tx, user).await?;
     let detail = serde_json::json!({"role": user.role.as_str()});
     draft.done(tx, user.created_at, Some(user.company), Some(detail)).await?;
     Ok(Made::Created(user.clone()))
+}
+
+/// An address of another company, whether somebody there has it or only its domain is that company's.
+fn elsewhere(user: &User) -> Error {
+    let reason = format!("the address {}, or its domain, belongs to another company", user.email);
+    crate::model::Invalid::new(reason).into()
 }

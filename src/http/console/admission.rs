@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -10,6 +11,7 @@ use futures_util::FutureExt;
 use tower_http::csrf::ProtectionError;
 
 use super::super::app::App;
+use super::super::body;
 use super::super::failure::Failure;
 use super::super::frame::Circumstances;
 use super::super::limit::Key;
@@ -23,8 +25,13 @@ use crate::model::id::RequestId;
 use crate::model::secret::Secret;
 
 /// The layer around every page that needs a session. Sends who has none to sign in.
-pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
     let circumstances = Circumstances::of(&request);
+    // A form counts as begun when it is there: who sends one slowly is looked at afterwards, as he is then.
+    let mut request = match arrived(&app, request).await {
+        Ok(request) => request,
+        Err(failure) => return page::problem(&app, None, &failure, circumstances.request),
+    };
     let visitor = match visitor(&app, circumstances, request.headers(), !asks_by_itself(request.headers())).await {
         Ok(Some(visitor)) => visitor,
         Ok(None) => {
@@ -40,6 +47,15 @@ pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Ne
     }
     request.extensions_mut().insert(visitor.clone());
     run(&app, Some(&visitor), circumstances, request, next).await
+}
+
+async fn arrived(app: &App, request: Request) -> Result<Request, Failure> {
+    if request.method().is_safe() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let body = body::read(app, Request::from_parts(parts.clone(), body)).await?;
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
 /// The layer around the Control Center, within [`admit`].

@@ -116,7 +116,7 @@ pub(super) async fn export(State(app): State<App>, Extension(visitor): Extension
     let filter = filter(&app, company, &query).await?;
     let detail = serde_json::json!({"format": query.get("format"), "filter": filter_text(&query)});
     app.directory.record_export(&visitor.caller, Action::ExportTrail, detail).await?;
-    export::trail(app, filter, format).await
+    export::trail(app, visitor.caller, filter, format).await
 }
 
 /// `GET /control-center/audit/{seq}`

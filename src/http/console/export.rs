@@ -15,6 +15,8 @@ use super::page::Page;
 use super::words;
 use crate::domain::members::{Place, Selection};
 use crate::domain::trail::{Direction, Filter, TrailEntry, document};
+use crate::model::actor::Caller;
+use crate::model::audit::Action;
 use crate::model::user::User;
 
 /// How many rows are read at once.
@@ -54,15 +56,15 @@ const TRAIL_COLUMNS: [&str; 14] = [
 ];
 
 /// Every member of a selection.
-pub(super) async fn members(app: App, selection: Selection, format: Format) -> Page {
+pub(super) async fn members(app: App, caller: Caller, selection: Selection, format: Format) -> Page {
     match format {
         Format::JsonLines => Err(Failure::Invalid("members are taken out as csv or xlsx".to_owned())),
         Format::Csv => {
-            let pages = member_pages(app, selection);
+            let pages = member_pages(app, caller, selection);
             Ok(streamed("members.csv", "text/csv; charset=utf-8", csv_pages(&MEMBER_COLUMNS, pages, member_cells)))
         }
         Format::Xlsx => {
-            let rows = collect(member_pages(app, selection)).await?;
+            let rows = collect(member_pages(app, caller, selection)).await?;
             workbook("members.xlsx", &MEMBER_COLUMNS, rows.iter().map(member_cells).collect()).await
         }
     }
@@ -85,8 +87,8 @@ pub(super) fn selected_members(users: Vec<User>, format: Format) -> Page {
 }
 
 /// The entries of a trail, the oldest first; none where no filter can fit.
-pub(super) async fn trail(app: App, filter: Option<Filter>, format: Format) -> Page {
-    let pages = trail_pages(app, filter);
+pub(super) async fn trail(app: App, caller: Caller, filter: Option<Filter>, format: Format) -> Page {
+    let pages = trail_pages(app, caller, filter);
     match format {
         Format::Csv => {
             Ok(streamed("audit.csv", "text/csv; charset=utf-8", csv_pages(&TRAIL_COLUMNS, pages, trail_cells)))
@@ -137,11 +139,20 @@ fn trail_cells(entry: &TrailEntry) -> Vec<String> {
     ]
 }
 
-fn member_pages(app: App, selection: Selection) -> impl Stream<Item = Result<Vec<User>, Failure>> + Send {
+fn member_pages(
+    app: App,
+    caller: Caller,
+    selection: Selection,
+) -> impl Stream<Item = Result<Vec<User>, Failure>> + Send {
     stream::unfold(Some(None::<Place>), move |after| {
-        let (app, selection) = (app.clone(), selection.clone());
+        let (app, caller, selection) = (app.clone(), caller.clone(), selection.clone());
         async move {
-            match app.directory.list_members(selection, after?, PAGE).await {
+            let after = after?;
+            // Whoever reads slowly gets no page that was read after his access had ended.
+            if let Err(error) = app.directory.may_still(&caller, Action::ExportUsers).await {
+                return Some((Err(error.into()), None));
+            }
+            match app.directory.list_members(selection, after, PAGE).await {
                 Ok(page) => Some((Ok(page.users), page.next.map(Some))),
                 Err(error) => Some((Err(error.into()), None)),
             }
@@ -149,11 +160,18 @@ fn member_pages(app: App, selection: Selection) -> impl Stream<Item = Result<Vec
     })
 }
 
-fn trail_pages(app: App, filter: Option<Filter>) -> impl Stream<Item = Result<Vec<TrailEntry>, Failure>> + Send {
+fn trail_pages(
+    app: App,
+    caller: Caller,
+    filter: Option<Filter>,
+) -> impl Stream<Item = Result<Vec<TrailEntry>, Failure>> + Send {
     stream::unfold(filter.map(|filter| (filter, 0)), move |next| {
-        let app = app.clone();
+        let (app, caller) = (app.clone(), caller.clone());
         async move {
             let (filter, after) = next?;
+            if let Err(error) = app.directory.may_still(&caller, Action::ExportTrail).await {
+                return Some((Err(error.into()), None));
+            }
             match app.directory.list_trail(filter.clone(), Direction::Forward(after), PAGE).await {
                 Ok(page) => {
                     let last = page.last()?.seq;
@@ -186,7 +204,8 @@ fn csv_lines(rows: impl IntoIterator<Item = Vec<String>>) -> Result<Vec<u8>, Fai
 /// The cell, with an apostrophe before what a spreadsheet would calculate.
 fn harmless(cell: &str) -> String {
     let first = cell.trim_start().chars().next();
-    let is_formula = matches!(first, Some('=' | '+' | '-' | '@')) || cell.starts_with(['\t', '\r', '\n']);
+    let is_formula = matches!(first, Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠'))
+        || cell.starts_with(['\t', '\r', '\n']);
     if is_formula { format!("'{cell}") } else { cell.to_owned() }
 }
 

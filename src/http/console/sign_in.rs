@@ -154,7 +154,7 @@ fn describe(agent: &str) -> String {
 fn is_own(next: &str) -> bool {
     next.starts_with('/')
         && !next.starts_with("//")
-        && !next.contains(['\\', '\t', '\n', '\r'])
+        && !next.contains(|c: char| c == '\\' || c.is_control())
         && !next.starts_with("/sign-")
 }
 
@@ -167,8 +167,16 @@ mod tests {
         for own in ["/", "/settings/tokens", "/control-center/members?q=//x"] {
             assert!(is_own(own), "{own}");
         }
-        for foreign in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/sign-in"]
-        {
+        for foreign in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/\0",
+            "/\u{7f}",
+            "/sign-in",
+        ] {
             assert!(!is_own(foreign), "{foreign}");
         }
     }

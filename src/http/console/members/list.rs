@@ -113,7 +113,8 @@ pub(in crate::http::console) async fn export_all(
         serde_json::json!({"status": view.status.as_str(), "search": view.search, "format": query.get("format")});
     let format = Format::read_table(query.get("format"))?;
     app.directory.record_export(&visitor.caller, Action::ExportUsers, detail).await?;
-    export::members(app, view.selection(visitor.company()?), format).await
+    let selection = view.selection(visitor.company()?);
+    export::members(app, visitor.caller, selection, format).await
 }
 
 /// `POST /control-center/members/export`: those who were selected.
