@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use offboard::domain::users::NewUser;
 use offboard::model::user::{Role, Status};
 use reqwest::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::browser::{Browser, OWN_PAGE, PASSWORD};
 use crate::harness::{Person, Platform, act, operator};
@@ -21,6 +23,8 @@ on_both_engines! {
     no_token_is_left_when_a_session_makes_one_in_the_race,
     what_one_node_ends_every_node_refuses_sessions_too,
     admins_who_demote_each_other_leave_one,
+    a_form_that_arrives_after_its_senders_access_ended_does_nothing,
+    an_export_ends_with_its_readers_access,
     an_open_page_is_cut_within_a_second_and_hears_of_changes,
 }
 
@@ -229,6 +233,69 @@ async fn admins_who_demote_each_other_leave_one(engine: Engine) {
         ];
         assert_eq!(roles.iter().filter(|role| **role == Role::MendixAdmin).count(), 1, "{answers:?}");
     }
+}
+
+async fn a_form_that_arrives_after_its_senders_access_ended_does_nothing(engine: Engine) {
+    let platform = Platform::start(engine).await;
+    let acme = platform.company("Acme").await;
+    let lee = platform.member(&acme, "lee").await;
+    platform.admin(&acme, "bob").await;
+    let id = lee.id.to_string();
+    for (path, form) in [
+        ("/control-center/members", "email=evil%40acme.example&name=Evil&admin=true".to_owned()),
+        ("/control-center/members/export", format!("format=csv&user={id}")),
+        ("/control-center/admins", "email=nobody%40acme.example".to_owned()),
+        (&format!("/control-center/members/{id}/admin"), "admin=true".to_owned()),
+    ] {
+        let ada = platform.admin(&acme, &format!("ada{}", path.len())).await;
+        platform.with_password(ada.id).await;
+        let cookie = Browser::signed_in(&platform, &ada.email).await.cookie.unwrap();
+        let address = platform.url.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (first, rest) = form.split_at(1);
+        let length = form.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\nconnection: close\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{first}"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        platform.directory.deactivate(&operator(), ada.id, act()).await.unwrap();
+        let before = platform.trail().await.len();
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 303") && answer.contains("location: /sign-in"), "{path}: {answer}");
+        assert_eq!(platform.trail().await.len(), before, "{path}");
+    }
+    assert!(platform.directory.find_user("evil@acme.example").await.is_err());
+}
+
+async fn an_export_ends_with_its_readers_access(engine: Engine) {
+    let platform = Platform::start(engine).await;
+    let acme = platform.company("Acme").await;
+    let ada = platform.admin(&acme, "ada").await;
+    platform.admin(&acme, "bob").await;
+    platform.with_password(ada.id).await;
+    let name = "x".repeat(190);
+    let new = |number| NewUser::parse(&format!("user{number}@acme.example"), &name, Role::Member).unwrap();
+    platform.directory.create_users(&operator(), acme.id, (0..4_000).map(new).collect()).await.unwrap();
+    let cookie = Browser::signed_in(&platform, &ada.email).await.cookie.unwrap();
+    // A reader who takes little at a time, so that the server reads on from the store when there is room.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(platform.url.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+    let path = "/control-center/members/export?format=csv";
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut begin = [0; 1024];
+    stream.read_exact(&mut begin).await.unwrap();
+    assert!(begin.starts_with(b"HTTP/1.1 200 OK"), "{}", String::from_utf8_lossy(&begin));
+    platform.directory.deactivate(&operator(), ada.id, act()).await.unwrap();
+    let mut rest = Vec::new();
+    // Chunked: a whole file ends with an empty chunk.
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "the whole list was given out, {} bytes", rest.len());
 }
 
 async fn an_open_page_is_cut_within_a_second_and_hears_of_changes(engine: Engine) {
