@@ -14,6 +14,7 @@ mod durability;
 mod harness;
 mod http;
 mod import;
+mod links;
 mod logs;
 mod outage;
 mod requests;

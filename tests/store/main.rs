@@ -8,5 +8,6 @@ mod support;
 
 mod changes;
 mod engine;
+mod lists;
 mod operations;
 mod schema;

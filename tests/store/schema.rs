@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use offboard::store::{Error, Store, audit};
+use offboard::model::id::UserId;
+use offboard::store::{Error, Store, audit, changes, members, tokens};
+use sha2::{Digest, Sha256};
 
 use crate::support::database::{Database, Engine};
 use crate::support::on_both_engines;
@@ -14,6 +16,7 @@ on_both_engines! {
     a_schema_of_a_newer_version_is_refused,
     an_edited_migration_is_refused,
     the_audit_trail_can_not_be_changed_by_statements,
+    a_database_of_the_version_before_keeps_what_it_holds,
 }
 
 async fn nodes_that_start_at_once_do_not_collide(engine: Engine) {
@@ -95,4 +98,80 @@ fn migrations_mirror_each_other_by_number_and_name() {
     };
     assert_eq!(names("sqlite"), names("postgres"));
     assert!(!names("sqlite").is_empty());
+}
+
+/// The database as the version before wrote it, brought up to date.
+async fn a_database_of_the_version_before_keeps_what_it_holds(engine: Engine) {
+    let database = Database::fresh(engine).await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let folder = folder.join(if engine == Engine::Sqlite { "sqlite" } else { "postgres" });
+    let mut before = "CREATE TABLE schema_migrations \
+        (number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL);"
+        .to_owned();
+    for (number, name) in [(1, "0001_initial"), (2, "0002_access_changes")] {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
+        let checksum =
+            Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        before += &text;
+        before += &format!("INSERT INTO schema_migrations VALUES ({number}, '{name}', '{checksum}');");
+    }
+    let id = |last: u8| match engine {
+        Engine::Sqlite => format!("X'{:032x}'", u128::from(last)),
+        Engine::Postgres => format!("'{}'", uuid::Uuid::from_u128(last.into())),
+    };
+    let digest = |last: u8| match engine {
+        Engine::Sqlite => format!("X'{last:064x}'"),
+        Engine::Postgres => format!("'\\x{last:064x}'"),
+    };
+    let (company, lee, token, ended) = (id(1), id(2), id(3), id(4));
+    before += &format!(
+        "INSERT INTO companies VALUES ({company}, 'Acme', 'acme', 0);
+         INSERT INTO users VALUES ({lee}, {company}, 'Lee@a.example', 'lee@a.example', 'Léa Ö', 'member', 'active', 0, 'x', 0);
+         INSERT INTO tokens (id, user_id, name, digest, hint, scopes, created_at) VALUES ({token}, {lee}, 't', {}, 'abcd', '', 0);
+         INSERT INTO tokens VALUES ({ended}, {lee}, 'e', {}, 'abcd', '', 0, NULL, NULL, 5, 'deleted');",
+        digest(1),
+        digest(2)
+    );
+    for (entry, actor, subject) in [
+        (id(5), format!("'user', {lee}, {token}"), format!("'token', {ended}")),
+        (id(6), "'operator', NULL, NULL".to_owned(), format!("'user', {lee}")),
+        (id(7), "'operator', NULL, NULL".to_owned(), format!("'company', {company}")),
+    ] {
+        before += &format!(
+            "INSERT INTO audit_entries (id, at, company_id, actor_kind, actor_user_id, actor_token_id, door, request_id, \
+             action, subject_kind, subject_id, outcome) \
+             VALUES ({entry}, 1, {company}, {actor}, 'api', {company}, 'x', {subject}, 'done');"
+        );
+    }
+    database.db_execute(&before).await;
+
+    let store = database.open().await;
+    let entries = store
+        .read(async |tx| audit::list(tx, &audit::Filter::default(), audit::Direction::Forward(0), 10).await)
+        .await
+        .unwrap();
+    let lee = UserId(uuid::Uuid::from_u128(2));
+    assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(entries.iter().map(|entry| entry.person).collect::<Vec<_>>(), [Some(lee), Some(lee), None]);
+    assert!(matches!(entries[0].actor, offboard::model::audit::ActorRecord::User(user, _) if user == lee));
+    let tokens = store.read(async move |tx| tokens::list_of(tx, lee).await).await.unwrap();
+    assert_eq!(tokens.iter().filter(|token| token.ended.is_some()).count(), 1);
+    let selection = members::Selection {
+        company: entries[0].company.unwrap(),
+        status: offboard::model::user::Status::Active,
+        terms: vec!["lea".to_owned()],
+        order: members::Order::Name,
+        descending: false,
+    };
+    let found = store.read(async move |tx| members::list(tx, &selection, None, 10).await).await.unwrap();
+    assert_eq!(found.users.iter().map(|user| user.id).collect::<Vec<_>>(), [lee]);
+    for change in ["UPDATE audit_entries SET action = 'y'", "DELETE FROM audit_entries"] {
+        assert!(database.db_try_execute(change).await.is_err(), "{change}");
+    }
+    if engine == Engine::Sqlite {
+        let before = store.read(async |tx| changes::list_after(tx, None).await).await.unwrap().last;
+        database.db_execute("UPDATE tokens SET ended_at = 9, end_reason = 'rotated' WHERE ended_at IS NULL").await;
+        let news = store.read(async move |tx| changes::list_after(tx, before.as_ref()).await).await.unwrap();
+        assert_eq!(news.users, Some(vec![lee]), "memories hear of it");
+    }
 }
