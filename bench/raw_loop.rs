@@ -1,6 +1,6 @@
 //! The commit limit of `bench/run`: the statements of one deactivation by API, in a loop, with nothing around them.
 //!
-//! The texts are those of `store::tokens`, `store::users` and `store::audit`, in the order in which
+//! The texts are those of `store::{tokens, users, sessions, links, audit}`, in the order in which
 //! `access::Gate::authenticate` and `domain::transitions` run them for a member who holds no token.
 
 use std::error::Error;
@@ -15,6 +15,7 @@ use offboard::model::entropy::SystemEntropy;
 use offboard::model::id;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio::task::JoinSet;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -30,12 +31,22 @@ const LOCK_TARGET: &str = "SELECT id, company_id, email, name, role, status, sta
 const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, password_hash = NULL \
     WHERE id = $1 AND status <> 'deactivated'";
 const END_TOKENS: &str = "UPDATE tokens SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
+const COUNT_SESSIONS: &str = "SELECT COUNT(*) FROM sessions \
+    WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3 AND id <> $4";
+const END_SESSIONS: &str = "UPDATE sessions SET ended_at = $2, end_reason = $3 \
+    WHERE user_id = $1 AND ended_at IS NULL AND id <> $4";
+const END_LINKS: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
+const END_MADE_LINKS: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE made_by = $1 AND ended_at IS NULL";
 const APPEND: &str = "INSERT INTO audit_entries (id, at, company_id, actor_kind, actor_user_id, actor_token_id, \
-    door, request_id, client_address, action, subject_kind, subject_id, outcome, refusal, reason, ticket, detail) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    actor_session_id, actor_link_id, door, request_id, client_address, action, subject_kind, subject_id, \
+    person_id, outcome, refusal, reason, ticket, detail) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 const FIND_DIGEST: &str = "SELECT digest FROM tokens WHERE id = $1";
 
 const END_REASON: &str = "owner_deactivated";
+const MAKER_REASON: &str = "maker_lost_access";
+/// After so many microseconds a session that is not used is over.
+const IDLE: i64 = 30 * 60 * 1_000_000;
 const ADDRESS: &str = "127.0.0.1";
 /// After how many changed rows the server writes SQLite's log back into the file.
 const CHECKPOINT_ROWS: u64 = 4_000;
@@ -131,8 +142,11 @@ fn read_users(file: &Path) -> Result<Vec<Uuid>> {
     Ok(std::fs::read_to_string(file)?.lines().map(Uuid::parse_str).collect::<std::result::Result<_, _>>()?)
 }
 
-fn detail(tokens_revoked: u64) -> String {
-    serde_json::json!({"from": "active", "to": "deactivated", "tokensRevoked": tokens_revoked}).to_string()
+fn detail(sessions_ended: i64, tokens_revoked: u64) -> String {
+    let detail = serde_json::json!({
+        "from": "active", "to": "deactivated", "sessionsEnded": sessions_ended, "tokensRevoked": tokens_revoked,
+    });
+    detail.to_string()
 }
 
 /// A user that was no active member makes a run worthless.
@@ -186,6 +200,10 @@ struct Statements<'c> {
     lock_target: Statement<'c>,
     deactivate: Statement<'c>,
     end_tokens: Statement<'c>,
+    count_sessions: Statement<'c>,
+    end_sessions: Statement<'c>,
+    end_links: Statement<'c>,
+    end_made_links: Statement<'c>,
     append: Statement<'c>,
     commit: Statement<'c>,
 }
@@ -200,6 +218,10 @@ impl<'c> Statements<'c> {
             lock_target: connection.prepare(&numbered(LOCK_TARGET))?,
             deactivate: connection.prepare(&numbered(DEACTIVATE))?,
             end_tokens: connection.prepare(&numbered(END_TOKENS))?,
+            count_sessions: connection.prepare(&numbered(COUNT_SESSIONS))?,
+            end_sessions: connection.prepare(&numbered(END_SESSIONS))?,
+            end_links: connection.prepare(&numbered(END_LINKS))?,
+            end_made_links: connection.prepare(&numbered(END_MADE_LINKS))?,
             append: connection.prepare(&numbered(APPEND))?,
             commit: connection.prepare("COMMIT")?,
         })
@@ -216,6 +238,12 @@ impl<'c> Statements<'c> {
         self.lock_target.query_row([subject, company], |_| Ok(()))?;
         exactly_one(self.deactivate.execute((subject, now))? as u64, target)?;
         let revoked = self.end_tokens.execute((subject, now, END_REASON))? as u64;
+        let none = Uuid::nil();
+        let none = none.as_bytes().as_slice();
+        let sessions = self.count_sessions.query_row((subject, now, now - IDLE, none), |row| row.get(0))?;
+        self.end_sessions.execute((subject, now, END_REASON, none))?;
+        self.end_links.execute((subject, now, END_REASON))?;
+        self.end_made_links.execute((subject, now, MAKER_REASON))?;
         self.append.execute(rusqlite::params![
             entry.as_bytes().as_slice(),
             now,
@@ -223,17 +251,20 @@ impl<'c> Statements<'c> {
             "user",
             actor,
             token,
+            None::<&[u8]>,
+            None::<&[u8]>,
             "user_deactivation_api",
             request.as_bytes().as_slice(),
             ADDRESS,
             "user.deactivate",
             "user",
             subject,
+            subject,
             "done",
             None::<&str>,
             None::<&str>,
             None::<&str>,
-            detail(revoked),
+            detail(sessions, revoked),
         ])?;
         self.commit.execute([])?;
         Ok(())
@@ -267,6 +298,10 @@ struct Session {
     lock_target: tokio_postgres::Statement,
     deactivate: tokio_postgres::Statement,
     end_tokens: tokio_postgres::Statement,
+    count_sessions: tokio_postgres::Statement,
+    end_sessions: tokio_postgres::Statement,
+    end_links: tokio_postgres::Statement,
+    end_made_links: tokio_postgres::Statement,
     append: tokio_postgres::Statement,
 }
 
@@ -282,6 +317,10 @@ impl Session {
             lock_target: client.prepare(&format!("{LOCK_TARGET} FOR NO KEY UPDATE")).await?,
             deactivate: client.prepare(DEACTIVATE).await?,
             end_tokens: client.prepare(END_TOKENS).await?,
+            count_sessions: client.prepare(COUNT_SESSIONS).await?,
+            end_sessions: client.prepare(END_SESSIONS).await?,
+            end_links: client.prepare(END_LINKS).await?,
+            end_made_links: client.prepare(END_MADE_LINKS).await?,
             append: client.prepare(APPEND).await?,
             client,
         })
@@ -306,6 +345,13 @@ impl Session {
         transaction.query_one(&self.lock_target, &[&target, company]).await?;
         exactly_one(transaction.execute(&self.deactivate, &[&target, &now]).await?, target)?;
         let revoked = transaction.execute(&self.end_tokens, &[&target, &now, &END_REASON]).await?;
+        let (idle_since, nobody) = (now - IDLE, Uuid::nil());
+        let sessions = [&target as &(dyn ToSql + Sync), &now, &idle_since, &nobody];
+        let sessions: i64 = transaction.query_one(&self.count_sessions, &sessions).await?.get(0);
+        transaction.execute(&self.end_sessions, &[&target, &now, &END_REASON, &nobody]).await?;
+        transaction.execute(&self.end_links, &[&target, &now, &END_REASON]).await?;
+        transaction.execute(&self.end_made_links, &[&target, &now, &MAKER_REASON]).await?;
+        let no_one = None::<Uuid>;
         let none = None::<&str>;
         transaction
             .execute(
@@ -317,17 +363,20 @@ impl Session {
                     &"user",
                     actor,
                     actor_token,
+                    &no_one,
+                    &no_one,
                     &"user_deactivation_api",
                     &request,
                     &ADDRESS,
                     &"user.deactivate",
                     &"user",
                     &target,
+                    &target,
                     &"done",
                     &none,
                     &none,
                     &none,
-                    &detail(revoked),
+                    &detail(sessions, revoked),
                 ],
             )
             .await?;
