@@ -165,7 +165,7 @@ async fn a_search_that_many_fit_gives_everybody_once(engine: Engine) {
         email: Email::parse(&format!("common{number}@a.example")).unwrap(),
         name: format!("Common{} {number:04}", number % 7),
         role: Role::Member,
-        status: if number % 10 == 0 { Status::Suspended } else { Status::Active },
+        status: if number.is_multiple_of(10) { Status::Suspended } else { Status::Active },
         status_since: Timestamp(NOW),
         created_at: Timestamp(NOW),
     };
