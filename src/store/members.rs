@@ -158,7 +158,8 @@ async fn list_found(
     let Selection { company, status, terms, .. } = selection;
     let (word, user) = match after {
         Some(Place { key: Key::Word(word), user }) => (word.clone(), *user),
-        _ => (String::new(), UserId(uuid::Uuid::nil())),
+        // PostgreSQL begins to read at this place, and not at the first word that fits.
+        _ => (terms[term].clone(), UserId(uuid::Uuid::nil())),
     };
     let mut values = vec![company.0.into(), word.into(), user.0.into()];
     let words = range(&terms[term], &mut values);
