@@ -13,7 +13,7 @@ use crate::model::Invalid;
 use crate::model::clock::parse_duration;
 use crate::model::quota::Quota;
 use crate::model::session;
-use crate::outbound::mail::Mailer;
+use crate::outbound::mail::{self, Mailer};
 use crate::store::{Location, PostgresOptions, check_postgres_url};
 
 /// A configuration key: in the file under its name, in the environment as `OFFBOARD_` and its name in capitals.
@@ -255,7 +255,10 @@ impl Resolved {
         match (self.get("smtp_url"), self.get("smtp_from")) {
             ("", "") => Ok(None),
             ("", _) | (_, "") => Err(Invalid::new("smtp_url and smtp_from go together: set both, or neither")),
-            (_, from) => self.read("smtp_url", |url| Mailer::new(url, from)).map(Some),
+            _ => {
+                let from = self.read("smtp_from", mail::sender)?;
+                self.read("smtp_url", |url| Mailer::new(url, from)).map(Some)
+            }
         }
     }
 

@@ -30,19 +30,26 @@ pub struct Message {
     text: String,
 }
 
+/// Reads who sends mail.
+///
+/// # Errors
+/// When it is no address, with or without a name.
+pub fn sender(text: &str) -> Result<Mailbox, Invalid> {
+    text.parse().map_err(|_| Invalid::new("write the sender as Offboard <offboard@example.com>"))
+}
+
 impl Mailer {
     /// A mailer by URL: `smtps://USER:PASSWORD@HOST` (TLS), `smtp://…?tls=required` (STARTTLS), or `smtp://HOST` (plain).
     ///
     /// # Errors
-    /// When the URL or the sender's address is of no known form.
-    pub fn new(url: &str, from: &str) -> Result<Self, Invalid> {
+    /// When the URL is of no known form.
+    pub fn new(url: &str, from: Mailbox) -> Result<Self, Invalid> {
         let wrong = |_| {
             Invalid::new(
                 "write smtps://USER:PASSWORD@HOST, smtp://USER:PASSWORD@HOST?tls=required, or smtp://HOST:PORT",
             )
         };
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(wrong)?;
-        let from = from.parse().map_err(|_| Invalid::new("write the sender as Offboard <offboard@example.com>"))?;
         Ok(Self { transport: transport.timeout(Some(TIMEOUT)).build(), from })
     }
 
@@ -99,13 +106,13 @@ mod tests {
 
     #[tokio::test]
     async fn urls_and_senders_have_a_form() {
-        let sender = "Offboard <offboard@acme.example>";
+        let sender = sender("Offboard <offboard@acme.example>").unwrap();
         for good in ["smtp://127.0.0.1:2525", "smtps://user:secret@mail.example", "smtp://mail.example?tls=required"] {
-            assert!(Mailer::new(good, sender).is_ok(), "{good}");
+            assert!(Mailer::new(good, sender.clone()).is_ok(), "{good}");
         }
         for wrong in ["", "mail.example", "http://mail.example"] {
-            assert!(Mailer::new(wrong, sender).is_err(), "{wrong}");
+            assert!(Mailer::new(wrong, sender.clone()).is_err(), "{wrong}");
         }
-        assert!(Mailer::new("smtp://127.0.0.1", "nobody").is_err());
+        assert!(super::sender("nobody").is_err());
     }
 }

@@ -19,7 +19,7 @@ use offboard::model::id::{RequestId, TokenId, UserId};
 use offboard::model::quota::Quota;
 use offboard::model::scope::{Scope, Scopes};
 use offboard::model::user::Role;
-use offboard::outbound::mail::Mailer;
+use offboard::outbound::mail::{self, Mailer};
 use offboard::store::Store;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, StatusCode};
@@ -62,7 +62,7 @@ impl Platform {
 
     /// With this mail server.
     pub async fn start_with_mail(engine: Engine, sink: &crate::mail::Sink) -> Self {
-        let mailer = Mailer::new(&sink.url, "Offboard <offboard@platform.example>").unwrap();
+        let mailer = Mailer::new(&sink.url, mail::sender("Offboard <offboard@platform.example>").unwrap()).unwrap();
         Self::start_whole(engine, Some(mailer), |_| {}).await
     }
 

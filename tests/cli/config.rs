@@ -65,6 +65,32 @@ fn the_password_of_the_database_is_masked() {
     }
 }
 
+/// Shows the configuration with these settings of mail.
+fn with_mail(url: &str, from: &str, format: &str) -> Run {
+    let mut command = offboard();
+    Run::of(command.env("OFFBOARD_SMTP_URL", url).env("OFFBOARD_SMTP_FROM", from).args(["config", "--format", format]))
+}
+
+#[test]
+fn the_password_of_the_mail_server_is_masked() {
+    for url in ["smtps://me:geheim@mail.example", "smtp://me:geheim@mail.example?tls=required", "smtp://me:geheim@"] {
+        for format in ["text", "json"] {
+            let run = with_mail(url, "offboard@acme.example", format);
+            assert!(!format!("{run:?}").contains("geheim"), "{run:?}");
+            assert_eq!(run.status == 0, run.out.contains("me:****@mail.example"), "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn of_server_and_sender_of_mail_the_wrong_one_is_named() {
+    let (url, from) = ("smtp://127.0.0.1:2525", "Offboard <offboard@acme.example>");
+    for (url, from, key) in [("mail.example", from, "smtp_url"), (url, "nobody", "smtp_from")] {
+        let message = crate::harness::string(&with_mail(url, from, "json").refused(), "message");
+        assert!(message.starts_with(&format!("{key} (from the environment): ")), "{message}");
+    }
+}
+
 #[test]
 fn a_key_that_does_not_exist_is_named_and_so_are_those_that_do() {
     let folder = tempfile::tempdir().unwrap();
@@ -96,6 +122,10 @@ fn a_bad_value_stops_the_start_and_is_named() {
         ("listen", "localhost"),
         ("public_url", "ftp://offboard.example"),
         ("rate_limit", "lots"),
+        ("session_idle", "59s"),
+        ("session_lifetime", "soon"),
+        ("invitation_lifetime", "366d"),
+        ("reset_lifetime", "31d"),
         ("trusted_proxies", "10.0.0.0/33"),
         ("log_level", "loud"),
         ("log_format", "xml"),

@@ -52,6 +52,25 @@ fn what_the_demo_prints_can_be_pasted() {
 }
 
 #[test]
+fn the_printed_password_opens_the_printed_console() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::spawn(demo(&folder, &[])).ready();
+    let printed = printed(&server);
+    let line = printed.lines().find_map(|line| line.strip_prefix("Console: ")).unwrap();
+    let (address, who) = line.split_once(' ').unwrap();
+    assert_eq!(address, format!("{}/sign-in", server.url));
+    let password = who.split_once("password: ").unwrap().1.trim_end_matches(')');
+    for (email, home) in
+        [("ada.admin@acme.example", "/control-center/members"), ("lee.leaver@acme.example", "/settings/profile")]
+    {
+        assert!(who.contains(email), "{line}");
+        let cookie = server.sign_in(email, password);
+        assert_eq!(server.visit("GET", "/", &cookie).header("location"), Some(home), "{email}");
+        assert_eq!(server.visit("GET", home, &cookie).status, 200, "{email}");
+    }
+}
+
+#[test]
 fn the_demo_leaves_nothing_behind() {
     for signal in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();

@@ -94,6 +94,11 @@ pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: &str)
     format!("{method} {path} HTTP/1.1\r\nHost: offboard\r\n{authorization}Content-Length: {length}\r\n\r\n{body}")
 }
 
+/// A request of a browser that shows this cookie.
+pub(crate) fn visit(method: &str, path: &str, cookie: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: offboard\r\nCookie: {cookie}\r\nContent-Length: 0\r\n\r\n")
+}
+
 /// One request on a connection of its own.
 pub(crate) fn ask(address: SocketAddr, request: &str) -> io::Result<Answer> {
     let mut connection = Connection::open(address)?;

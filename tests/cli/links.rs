@@ -9,6 +9,7 @@ use crate::support::on_both_engines;
 
 on_both_engines! {
     an_invitation_is_a_link_that_works_once_in_the_running_server,
+    a_link_begins_with_how_the_outside_reaches_the_server,
     who_is_not_active_gets_no_link,
     an_invitation_lives_as_long_as_the_configuration_says,
     break_glass_needs_a_reason_and_opens_once,
@@ -51,14 +52,43 @@ async fn an_invitation_is_a_link_that_works_once_in_the_running_server(engine: E
     assert_eq!(entry["personUuid"], host.uuid(LEE));
 }
 
+async fn a_link_begins_with_how_the_outside_reaches_the_server(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    host.write("offboard.toml", "public_url = \"https://file.example\"\n");
+    let file = Some("offboard.toml");
+    for (file, (name, value), begins) in [
+        (None, ("OFFBOARD_LISTEN", ""), "http://127.0.0.1:8080"),
+        (None, ("OFFBOARD_LISTEN", "localhost:9000"), "http://localhost:9000"),
+        (file, ("OFFBOARD_PUBLIC_URL", ""), "https://file.example"),
+        (file, ("OFFBOARD_PUBLIC_URL", "https://set.example/"), "https://set.example"),
+    ] {
+        for (command, path) in
+            [(&["user", "invite", LEE][..], "set-password"), (&["break-glass", "Acme", "--reason", "x"], "break-glass")]
+        {
+            let mut command = host.command(command);
+            command.env(name, value).args(file.into_iter().flat_map(|file| ["--config", file]));
+            let run = Run::of(&mut command);
+            let secret =
+                run.out.strip_prefix(&format!("{begins}/{path}/obl_")).and_then(|rest| rest.strip_suffix('\n'));
+            let is_secret = |text: &str| text.len() == 38 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            assert!(run.status == 0 && secret.is_some_and(is_secret), "{begins}: not the link alone: {run:?}");
+            assert!(!run.err.contains("obl_"), "{run:?}");
+        }
+    }
+}
+
 async fn who_is_not_active_gets_no_link(engine: Engine) {
     let host = Host::with_people(engine).await;
-    for (act, word) in [("suspend", "suspended"), ("deactivate", "deactivated")] {
+    let invite = |email| Run::of(host.command(&["user", "invite", email]).args(["--format", "json"])).refused();
+    for (act, word, way_out) in [("suspend", "suspended", "resume"), ("deactivate", "deactivated", "reactivate")] {
         host.json(&["user", act, LEE]);
-        let refusal = host.refusal(&["user", "invite", LEE]);
-        assert!(refusal.contains(word), "{refusal}");
+        let error = invite(LEE);
+        assert!(string(&error, "message").contains(word) && string(&error, "hint").contains(way_out), "{error}");
+        let entry = host.trail().pop().unwrap();
+        assert_eq!((&entry["action"], &entry["refusal"]), (&json!("link.create"), &json!("wrong_status")));
     }
-    assert!(host.refusal(&["user", "invite", "nobody@acme.example"]).contains("nobody@acme.example"));
+    let error = invite("nobody@acme.example");
+    assert!(string(&error, "message").contains("nobody@acme.example") && error["hint"].is_string(), "{error}");
 }
 
 async fn an_invitation_lives_as_long_as_the_configuration_says(engine: Engine) {
@@ -107,9 +137,11 @@ async fn break_glass_needs_a_reason_and_opens_once(engine: Engine) {
 
 async fn a_password_that_everybody_tries_is_refused(engine: Engine) {
     let host = Host::with_people(engine).await;
-    for wrong in ["password1", "12345678", LEE, "short"] {
+    let common = "among the first that somebody would try";
+    for (wrong, why) in [("password1", common), ("12345678", common), (LEE, common), ("short", "at least 8")] {
         let run = Run::fed(&mut host.command(&["user", "set-password", LEE, "--stdin"]), wrong.as_bytes());
         assert_eq!((run.status, run.out.as_str()), (1, ""), "{wrong}: {run:?}");
+        assert!(run.err.starts_with("error: ") && run.err.contains(why), "{wrong}: {run:?}");
         assert!(!run.err.contains("password1") && !run.err.contains("12345678"), "{run:?}");
     }
 }

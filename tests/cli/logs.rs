@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{ADA, DEACTIVATE, Host, LEE, READ_LOG, Run, lines};
+use crate::harness::{ADA, DEACTIVATE, Host, LEE, READ_LOG, Run, lines, string};
 use crate::http::Answer;
 use crate::support::database::Engine;
 use crate::support::on_both_engines;
@@ -11,6 +11,7 @@ on_both_engines! {
     a_request_is_found_by_its_id_in_log_and_trail,
     a_refused_request_is_found_by_its_id_too,
     no_token_is_ever_written_to_a_log,
+    no_secret_of_a_link_or_a_session_is_ever_written_to_log_or_trail,
 }
 
 fn id(answer: &Answer) -> String {
@@ -81,4 +82,27 @@ async fn no_token_is_ever_written_to_a_log(engine: Engine) {
     let log = server.stop();
     assert!(!lines(&log).is_empty());
     assert!(!log.contains("obp_"), "{log}");
+}
+
+async fn no_secret_of_a_link_or_a_session_is_ever_written_to_log_or_trail(engine: Engine) {
+    const FORM: &str = "password=correct+horse+battery&again=correct+horse+battery";
+    let host = Host::with_people(engine).await;
+    let server = host.serve(&[("OFFBOARD_LOG_LEVEL", "trace"), ("OFFBOARD_RATE_LIMIT", "off")]);
+    for (command, form) in
+        [(&["user", "invite", LEE][..], FORM), (&["break-glass", "Acme", "--reason", "locked out"], "")]
+    {
+        let link = string(&host.json(command), "link");
+        let path = link.strip_prefix("http://127.0.0.1:8080").unwrap();
+        for (method, form, status) in [("GET", "", 200), ("POST", form, 303), ("POST", form, 410)] {
+            assert_eq!(server.ask(method, path, None, form).status, status, "{method} {command:?}");
+        }
+    }
+    let cookie = server.sign_in(LEE, "correct horse battery");
+    assert_eq!(server.visit("GET", "/settings/sessions", &cookie).status, 200);
+    assert_eq!(server.visit("GET", &format!("/nowhere?{cookie}"), &cookie).status, 404);
+    let written = server.stop() + &host.text(&["audit", "export"]);
+    assert!(written.contains("session.start") && written.contains("\"message\":\"request\""), "{written}");
+    for secret in ["obl_", "obs_", "horse"] {
+        assert!(!written.contains(secret), "{secret}: {written}");
+    }
 }

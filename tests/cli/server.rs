@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::harness::{Run, Token};
-use crate::http::{self, Answer, Connection, request};
+use crate::http::{self, Answer, Connection, request, visit};
 
 /// How long a test waits for a line, or for the end, before it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,6 +67,22 @@ impl Server {
     #[track_caller]
     pub(crate) fn deactivate(&self, uuid: &str, token: &Token) -> Answer {
         self.ask("PATCH", &format!("/v1/platform-users/{uuid}"), Some(token), OFF)
+    }
+
+    /// Signs somebody in, and gives the cookie that the browser shows from then on.
+    #[track_caller]
+    pub(crate) fn sign_in(&self, email: &str, password: &str) -> String {
+        let fields = [("email", email), ("password", password)];
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let answer = self.ask("POST", "/sign-in", None, &form);
+        let cookie = answer.header("set-cookie").unwrap_or_else(|| panic!("{email} is not signed in: {answer:?}"));
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn visit(&self, method: &str, path: &str, cookie: &str) -> Answer {
+        let answer = http::ask(self.address, &visit(method, path, cookie));
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -1,12 +1,13 @@
 //! Commands and a running server share a database: what the one changes holds at once in the other.
 
-use crate::harness::{ADA, DEACTIVATE, Host, LEE, READ_LOG, assert_members};
+use crate::harness::{ADA, DEACTIVATE, Host, LEE, READ_LOG, Run, assert_members};
 use crate::support::database::Engine;
 use crate::support::on_both_engines;
 
 on_both_engines! {
     a_token_works_from_its_making_to_its_deletion,
     a_user_s_status_holds_at_once,
+    a_session_works_until_a_command_ends_it,
     an_admin_whom_a_command_suspends_deactivates_nobody,
     what_the_server_did_is_seen_by_commands,
     two_servers_see_each_other_s_changes,
@@ -37,6 +38,30 @@ async fn a_user_s_status_holds_at_once(engine: Engine) {
         assert_eq!(server.me(&token).status, status, "after {verb}");
     }
     assert_eq!(server.me(&host.token(LEE, READ_LOG)).status, 200, "a new token after the old ones ended for good");
+}
+
+async fn a_session_works_until_a_command_ends_it(engine: Engine) {
+    const PASSWORD: &str = "correct horse battery";
+    let host = Host::with_people(engine).await;
+    let server = host.serve(&[("OFFBOARD_RATE_LIMIT", "off")]);
+    let set = || Run::fed(&mut host.command(&["user", "set-password", LEE, "--stdin"]), PASSWORD.as_bytes()).status;
+    let seen = |cookie: &str| ["/settings/sessions", "/api/v1/me"].map(|path| server.visit("GET", path, cookie).status);
+    assert_eq!(set(), 0);
+    let cookies = [server.sign_in(LEE, PASSWORD), server.sign_in(LEE, PASSWORD)];
+    assert_eq!(cookies.each_ref().map(|cookie| seen(cookie)), [[200, 200]; 2]);
+    assert_eq!(set(), 0);
+    assert_eq!(cookies.each_ref().map(|cookie| seen(cookie)), [[303, 401]; 2], "after another password");
+    assert_eq!(host.trail().last().unwrap()["detail"], serde_json::json!({"sessionsEnded": 2}));
+    for verb in ["suspend", "deactivate"] {
+        let cookie = server.sign_in(LEE, PASSWORD);
+        assert_eq!(seen(&cookie), [200, 200]);
+        host.json(&["user", verb, LEE]);
+        assert_eq!(seen(&cookie), [303, 401], "after {verb}");
+        if verb == "suspend" {
+            host.json(&["user", "resume", LEE]);
+            assert_eq!(seen(&cookie), [303, 401], "it stays ended");
+        }
+    }
 }
 
 async fn an_admin_whom_a_command_suspends_deactivates_nobody(engine: Engine) {

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Host, LEE, READ_LOG, assert_members, lines, string};
+use crate::harness::{ADA, DEACTIVATE, Host, LEE, READ_LOG, assert_members, lines, string};
 use crate::support::database::Engine;
 use crate::support::on_both_engines;
 
 on_both_engines! {
     what_commands_did_stands_in_the_trail_in_its_order,
+    who_acted_is_told_with_what_proved_it,
     a_company_s_trail_holds_nothing_of_another,
     the_trail_can_be_written_to_a_file,
     a_trail_that_can_not_be_written_is_a_failure,
@@ -49,6 +50,41 @@ async fn what_commands_did_stands_in_the_trail_in_its_order(engine: Engine) {
         assert_eq!((&entry["actor"]["kind"], &entry["outcome"]), (&json!("operator"), &json!("done")), "{entry}");
     }
     assert!(trail.is_sorted_by_key(|entry| entry["seq"].as_i64()));
+}
+
+async fn who_acted_is_told_with_what_proved_it(engine: Engine) {
+    const PASSWORD: &str = "correct horse battery";
+    let host = Host::with_people(engine).await;
+    let (ada, lee, admin) = (host.uuid(ADA), host.uuid(LEE), host.token(ADA, DEACTIVATE));
+    let server = host.serve(&[("OFFBOARD_RATE_LIMIT", "off")]);
+    let follow = |command: &[&str], form: &str| {
+        let link = string(&host.json(command), "link");
+        let path = link.strip_prefix("http://127.0.0.1:8080").unwrap();
+        assert_eq!(server.ask("POST", path, None, form).status, 303, "{command:?}");
+    };
+    follow(&["user", "invite", LEE], "password=correct+horse+battery&again=correct+horse+battery");
+    assert_eq!(server.ask("POST", "/sign-in", None, &format!("email={LEE}&password=x")).status, 401);
+    assert_eq!(server.visit("POST", "/sign-out", &server.sign_in(LEE, PASSWORD)).status, 303);
+    follow(&["break-glass", "Acme", "--reason", "locked out"], "");
+    assert_eq!(server.deactivate(&lee, &admin).status, 204);
+
+    let trail = host.trail();
+    let [token, invited, set, failed, started, ended, prepared, entered, deactivated] = &trail[3..] else {
+        panic!("{:?}", actions(&trail))
+    };
+    let operator = json!({"kind": "operator"});
+    assert_eq!([&token["actor"], &invited["actor"], &prepared["actor"]], [&operator; 3]);
+    assert_eq!(set["actor"], json!({"kind": "user", "uuid": lee, "linkUuid": invited["detail"]["link"]}));
+    assert_eq!((&failed["actor"], &failed["refusal"]), (&json!({"kind": "stranger"}), &json!("wrong_password")));
+    let session = json!({"kind": "user", "uuid": lee, "sessionUuid": started["subject"]["uuid"]});
+    assert_eq!([&started["actor"], &ended["actor"]], [&session; 2]);
+    assert_eq!(entered["actor"], json!({"kind": "operator", "sessionUuid": entered["subject"]["uuid"]}));
+    assert_eq!(deactivated["actor"], json!({"kind": "user", "uuid": ada, "tokenUuid": admin.uuid}));
+    for entry in [invited, set, failed, started, ended, deactivated] {
+        assert_eq!(entry["personUuid"], lee, "{entry}");
+    }
+    assert_eq!(token["personUuid"], ada, "whose it is");
+    assert_eq!([&prepared["personUuid"], &entered["personUuid"]], [&Value::Null; 2], "they concern nobody");
 }
 
 async fn a_company_s_trail_holds_nothing_of_another(engine: Engine) {

@@ -30,6 +30,7 @@ fn every_command_explains_itself() {
         "user list",
         "user import",
         "user set-password",
+        "user invite",
         "user suspend",
         "user resume",
         "user deactivate",
@@ -38,6 +39,7 @@ fn every_command_explains_itself() {
         "token list",
         "token delete",
         "audit export",
+        "break-glass",
         "openapi",
         "config",
         "completions",
@@ -68,6 +70,9 @@ fn wrong_usage_is_status_2_and_told_on_standard_error() {
         &["user", "create", ADA],
         &["user", "set-password", ADA],
         &["user", "set-password", ADA, "correct horse", "--stdin"],
+        &["user", "invite"],
+        &["break-glass", "Acme"],
+        &["break-glass", "--reason", "locked out"],
         &["token", "list"],
         &["completions", "cobol"],
     ] {
@@ -140,6 +145,8 @@ async fn an_answer_that_can_not_be_written_is_a_failure_and_no_panic() {
         &["config"],
         &["user", "list"],
         &["token", "create", "--user", ADA, "--name", "x", "--scope", READ_LOG],
+        &["user", "invite", ADA],
+        &["break-glass", "Acme", "--reason", "x"],
         &["audit", "export"],
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();

@@ -16,6 +16,7 @@ use crate::support::on_both_engines;
 on_both_engines! {
     every_order_is_that_of_its_key_and_its_reverse,
     pages_neither_skip_nor_repeat_while_users_change,
+    who_is_renamed_between_pages_displaces_nobody,
     a_search_finds_the_beginnings_of_words,
     a_search_that_many_fit_gives_everybody_once,
     users_of_an_older_version_are_found_after_the_next_start,
@@ -103,6 +104,9 @@ async fn every_order_is_that_of_its_key_and_its_reverse(engine: Engine) {
     let names = scene.names(&scene.all(), 1).await;
     let keys: Vec<String> = names.iter().map(|name| text::search_key(name)).collect();
     assert_eq!(keys, ["ada", "ada", "bob", "cem"], "without case and accents");
+    let mut reversed = scene.names(&Selection { descending: true, ..scene.all() }, 1).await;
+    reversed.reverse();
+    assert_eq!(reversed, names, "who have the same name too");
 }
 
 async fn pages_neither_skip_nor_repeat_while_users_change(engine: Engine) {
@@ -128,6 +132,32 @@ async fn pages_neither_skip_nor_repeat_while_users_change(engine: Engine) {
     }
     let expected: Vec<String> = (0..40).map(|number| format!("user {number:02}")).collect();
     assert_eq!(names, expected);
+}
+
+async fn who_is_renamed_between_pages_displaces_nobody(engine: Engine) {
+    let scene = scene(engine).await;
+    for number in 0..20 {
+        scene.add(&format!("user {number:02}"), &format!("u{number}@a.example"), 0).await;
+    }
+    let (mut names, mut after) = (Vec::new(), None);
+    loop {
+        let (selection, place) = (scene.all(), after.clone());
+        let page =
+            scene.store.read(async move |tx| members::list(tx, &selection, place.as_ref(), 6).await).await.unwrap();
+        // The last on the page, behind whom the next one begins, goes to the beginning.
+        let last = page.users.last().unwrap().clone();
+        names.extend(page.users.into_iter().map(|user| user.name));
+        scene.store.write(async move |tx| users::rename(tx, &last, "Ágnes").await).await.unwrap();
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let expected: Vec<String> = (0..20).map(|number| format!("user {number:02}")).collect();
+    assert_eq!(names, expected);
+    for (search, count) in [("user", 16), ("agnes", 4)] {
+        assert_eq!(scene.names(&scene.found(search), 6).await.len(), count, "{search}: by the new name alone");
+    }
 }
 
 async fn a_search_finds_the_beginnings_of_words(engine: Engine) {

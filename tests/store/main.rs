@@ -7,6 +7,7 @@
 mod support;
 
 mod changes;
+mod credentials;
 mod engine;
 mod lists;
 mod operations;

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use offboard::model::id::UserId;
-use offboard::store::{Error, Store, audit, changes, members, tokens};
+use offboard::model::actor::{Door, Origin};
+use offboard::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Proof};
+use offboard::model::clock::Timestamp;
+use offboard::model::id::{EntryId, RequestId, TokenId, UserId};
+use offboard::store::{Error, Store, audit, changes, members, tokens, users};
 use sha2::{Digest, Sha256};
 
 use crate::support::database::{Database, Engine};
@@ -52,27 +55,26 @@ async fn an_edited_migration_is_refused(engine: Engine) {
     refused(&database).await;
 }
 
+fn entry() -> Entry {
+    Entry {
+        id: EntryId(uuid::Uuid::nil()),
+        at: Timestamp(0),
+        company: None,
+        actor: ActorRecord::Operator(None),
+        origin: Origin { door: Door::CommandLine, request: RequestId(uuid::Uuid::nil()), address: None },
+        action: Action::CreateCompany,
+        subject: None,
+        person: None,
+        outcome: Outcome::Done,
+        note: Note::default(),
+        detail: None,
+    }
+}
+
 async fn the_audit_trail_can_not_be_changed_by_statements(engine: Engine) {
     let database = Database::fresh(engine).await;
     let store = database.open().await;
-    let operator = offboard::model::audit::ActorRecord::Operator;
-    let entry = offboard::model::audit::Entry {
-        id: offboard::model::id::EntryId(uuid::Uuid::nil()),
-        at: offboard::model::clock::Timestamp(0),
-        company: None,
-        actor: operator(None),
-        origin: offboard::model::actor::Origin {
-            door: offboard::model::actor::Door::CommandLine,
-            request: offboard::model::id::RequestId(uuid::Uuid::nil()),
-            address: None,
-        },
-        action: offboard::model::audit::Action::CreateCompany,
-        subject: None,
-        person: None,
-        outcome: offboard::model::audit::Outcome::Done,
-        note: offboard::model::audit::Note::default(),
-        detail: None,
-    };
+    let entry = entry();
     store.write(async move |tx| audit::append(tx, &entry).await).await.unwrap();
     let replace = match engine {
         Engine::Sqlite => Some("REPLACE INTO audit_entries SELECT * FROM audit_entries"),
@@ -153,7 +155,13 @@ async fn a_database_of_the_version_before_keeps_what_it_holds(engine: Engine) {
     let lee = UserId(uuid::Uuid::from_u128(2));
     assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(entries.iter().map(|entry| entry.person).collect::<Vec<_>>(), [Some(lee), Some(lee), None]);
-    assert!(matches!(entries[0].actor, offboard::model::audit::ActorRecord::User(user, _) if user == lee));
+    let token = TokenId(uuid::Uuid::from_u128(3));
+    assert_eq!(entries[0].actor, ActorRecord::User(lee, Proof::Token(token)));
+    assert_eq!([entries[1].actor, entries[2].actor], [ActorRecord::Operator(None); 2]);
+    let user = store.read(async move |tx| users::find(tx, lee).await).await.unwrap().unwrap();
+    assert_eq!((user.name.as_str(), user.email.as_str()), ("Léa Ö", "Lee@a.example"));
+    let hash = store.read(async move |tx| users::find_password_hash(tx, lee).await).await.unwrap();
+    assert_eq!(hash.as_deref(), Some("x"), "who could sign in still can");
     let tokens = store.read(async move |tx| tokens::list_of(tx, lee).await).await.unwrap();
     assert_eq!(tokens.iter().filter(|token| token.ended.is_some()).count(), 1);
     let selection = members::Selection {
@@ -165,6 +173,12 @@ async fn a_database_of_the_version_before_keeps_what_it_holds(engine: Engine) {
     };
     let found = store.read(async move |tx| members::list(tx, &selection, None, 10).await).await.unwrap();
     assert_eq!(found.users.iter().map(|user| user.id).collect::<Vec<_>>(), [lee]);
+    store.write(async |tx| audit::append(tx, &entry()).await).await.unwrap();
+    let next = store
+        .read(async |tx| audit::list(tx, &audit::Filter::default(), audit::Direction::Forward(3), 10).await)
+        .await
+        .unwrap();
+    assert_eq!(next.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4], "the numbers go on");
     for change in ["UPDATE audit_entries SET action = 'y'", "DELETE FROM audit_entries"] {
         assert!(database.db_try_execute(change).await.is_err(), "{change}");
     }
