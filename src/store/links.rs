@@ -39,9 +39,7 @@ pub async fn find_live(tx: &mut Tx<'_>, digest: SecretDigest, now: Timestamp) ->
 /// Whether a link was made for a user after this instant, and not ended since.
 pub async fn was_made_since(tx: &mut Tx<'_>, user: UserId, after: Timestamp) -> Result<bool> {
     const FIND: &str = "SELECT COUNT(*) FROM links WHERE user_id = $1 AND ended_at IS NULL AND created_at > $2";
-    let row = tx.row(FIND, &[user.0.into(), after.0.into()]).await?;
-    let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
-    Ok(count > 0)
+    Ok(tx.number(FIND, &[user.0.into(), after.0.into()]).await? > 0)
 }
 
 /// Ends one link; says whether it was not ended before.

@@ -6,7 +6,7 @@
 //! user is skipped or comes twice because others came or went meanwhile.
 
 use super::engine::Value;
-use super::users::{User, select_users, user as user_of};
+use super::users::{self, User, user as user_of};
 use super::{Error, Result, Tx};
 use crate::model::id::{CompanyId, UserId};
 use crate::model::text;
@@ -136,9 +136,9 @@ async fn list_sorted(
             )
         }
     };
-    let select = select_users!();
+    let columns = users::COLUMNS;
     let sql = format!(
-        "{select} {from} company_id = $1 AND status = $2 AND ({column}, id) {comes_after} ($3, $4){others} \
+        "SELECT {columns} FROM {from} company_id = $1 AND status = $2 AND ({column}, id) {comes_after} ($3, $4){others} \
          ORDER BY {column} {direction}, id {direction} LIMIT $5"
     );
     let mut users: Vec<User> = tx.rows(&sql, &values).await?.into_iter().map(user_of).collect::<Result<_>>()?;
@@ -175,10 +175,10 @@ async fn list_found(
     values.extend([status.as_str().into(), (limit + 1).into()]);
     let (status, most) = (values.len() - 1, values.len());
     let others = others(terms, Some(term), &mut values);
+    let columns = users::COLUMNS;
     // Whoever has several of the words stands at the first of them.
     let sql = format!(
-        "SELECT users.id, users.company_id, email, name, role, status, status_since, created_at, email_key, found.word \
-         FROM ({scan} {LOOKED_AT}) found CROSS JOIN users WHERE users.id = found.user_id AND status = ${status} \
+        "SELECT {columns}, found.word FROM ({scan} {LOOKED_AT}) found CROSS JOIN users WHERE users.id = found.user_id AND status = ${status} \
          AND NOT EXISTS (SELECT 1 FROM user_words earlier WHERE earlier.user_id = found.user_id \
          AND earlier.word >= ${low} AND earlier.word < found.word){others} \
          ORDER BY found.word, found.user_id LIMIT ${most}"
@@ -224,15 +224,15 @@ fn others(terms: &[String], but: Option<usize>, values: &mut Vec<Value>) -> Stri
 pub async fn count(tx: &mut Tx<'_>, company: CompanyId, status: Status, limit: i64) -> Result<u64> {
     const COUNT: &str =
         "SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE company_id = $1 AND status = $2 LIMIT $3) counted";
-    let row = tx.row(COUNT, &[company.0.into(), status.as_str().into(), limit.into()]).await?;
-    let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
-    Ok(count.unsigned_abs())
+    Ok(tx.number(COUNT, &[company.0.into(), status.as_str().into(), limit.into()]).await?.unsigned_abs())
 }
 
 /// The Mendix Admins of a company, whatever their status, by name.
 pub async fn list_admins(tx: &mut Tx<'_>, company: CompanyId, limit: i64) -> Result<Vec<User>> {
-    let select = select_users!();
-    let sql = format!("{select} users WHERE company_id = $1 AND role = 'mendix_admin' ORDER BY name_key, id LIMIT $2");
+    let columns = users::COLUMNS;
+    let sql = format!(
+        "SELECT {columns} FROM users WHERE company_id = $1 AND role = 'mendix_admin' ORDER BY name_key, id LIMIT $2"
+    );
     tx.rows(&sql, &[company.0.into(), limit.into()]).await?.into_iter().map(user_of).collect()
 }
 
@@ -255,8 +255,7 @@ async fn rarest(tx: &mut Tx<'_>, company: CompanyId, terms: &[String]) -> Result
     let mut rarest: Option<(usize, i64)> = None;
     for (number, term) in terms.iter().take(TERMS).enumerate() {
         let values = [company.0.into(), term.as_str().into(), format!("{term}{LAST}").into(), FEW.into()];
-        let row = tx.row(COUNT, &values).await?;
-        let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
+        let count = tx.number(COUNT, &values).await?;
         if rarest.is_none_or(|(_, fewest)| count < fewest) {
             rarest = Some((number, count));
         }

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::engine::Row;
-use super::{Error, Result, Tx};
+use super::{Error, Result, Tx, users};
 use crate::model::actor::{Actor, BreakGlass, Credential, Identity};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, SessionId, UserId};
 use crate::model::scope::Scopes;
 use crate::model::secret::SecretDigest;
 use crate::model::session::{EndReason, Opening, Session};
-use crate::model::user::{Role, Status};
 
 /// A session together with its owner as both stand now: all that an authentication needs to know.
 #[derive(Debug, Clone)]
@@ -101,9 +100,8 @@ pub async fn count_live_of(
     const COUNT: &str = "SELECT COUNT(*) FROM sessions \
         WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3 AND id <> $4";
     let but = but.map_or(uuid::Uuid::nil(), |id| id.0);
-    let row = tx.row(COUNT, &[user.0.into(), now.0.into(), idle_since.0.into(), but.into()]).await?;
-    let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
-    Ok(count.unsigned_abs())
+    let values = [user.0.into(), now.0.into(), idle_since.0.into(), but.into()];
+    Ok(tx.number(COUNT, &values).await?.unsigned_abs())
 }
 
 /// Whose session this is; `None` when there is none, or it is the operator's.
@@ -169,16 +167,14 @@ fn held(mut row: Row) -> Result<Held> {
 }
 
 fn identity(row: &mut Row, user: UserId, company: CompanyId, session: SessionId) -> Result<Identity> {
-    let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
-    let (role, status): (String, String) = (row.get(9)?, row.get(10)?);
-    let role = Role::parse(&role).ok_or_else(|| broken("role"))?;
+    let (role, status) = (users::role(row, 9)?, users::status(row, 10)?);
     Ok(Identity {
         user,
         company,
         email: row.get(7)?,
         name: row.get(8)?,
         role,
-        status: Status::parse(&status).ok_or_else(|| broken("status"))?,
+        status,
         credential: Credential::Session(session),
         scopes: Scopes::of_role(role),
     })

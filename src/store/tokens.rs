@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::engine::Row;
-use super::{Error, Result, Tx};
+use super::{Error, Result, Tx, users};
 use crate::model::actor::{Credential, Identity};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, TokenId, UserId};
 use crate::model::scope::Scopes;
 use crate::model::secret::SecretDigest;
 use crate::model::token::{EndReason, Token};
-use crate::model::user::{Role, Status};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -80,8 +79,7 @@ pub async fn list_live_of(tx: &mut Tx<'_>, user: UserId, now: Timestamp, limit: 
     const COUNT: &str = "SELECT COUNT(*) FROM tokens \
         WHERE user_id = $1 AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
     let rows = tx.rows(LIST, &[user.0.into(), now.0.into(), limit.into()]).await?;
-    let row = tx.row(COUNT, &[user.0.into(), now.0.into()]).await?;
-    let count: i64 = row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)?;
+    let count = tx.number(COUNT, &[user.0.into(), now.0.into()]).await?;
     Ok((rows.into_iter().map(token).collect::<Result<_>>()?, count.unsigned_abs()))
 }
 
@@ -95,8 +93,7 @@ pub async fn shorten_all_of(tx: &mut Tx<'_>, company: CompanyId, expires_at: Tim
 /// How many tokens of a user have not been ended.
 pub async fn count_not_ended(tx: &mut Tx<'_>, user: UserId) -> Result<i64> {
     const COUNT: &str = "SELECT COUNT(*) FROM tokens WHERE user_id = $1 AND ended_at IS NULL";
-    let row = tx.row(COUNT, &[user.0.into()]).await?;
-    row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)
+    tx.number(COUNT, &[user.0.into()]).await
 }
 
 /// Ends one token; says whether it was not ended before.
@@ -142,8 +139,7 @@ fn token(mut row: Row) -> Result<Token> {
 }
 
 fn held(mut row: Row) -> Result<Held> {
-    let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
-    let (scopes, role, status): (String, String, String) = (row.get(1)?, row.get(9)?, row.get(10)?);
+    let scopes: String = row.get(1)?;
     let identity = Identity {
         credential: Credential::Token(TokenId(row.get(0)?)),
         scopes: Scopes::from_stored(&scopes),
@@ -151,8 +147,8 @@ fn held(mut row: Row) -> Result<Held> {
         company: CompanyId(row.get(6)?),
         email: row.get(7)?,
         name: row.get(8)?,
-        role: Role::parse(&role).ok_or_else(|| broken("role"))?,
-        status: Status::parse(&status).ok_or_else(|| broken("status"))?,
+        role: users::role(&mut row, 9)?,
+        status: users::status(&mut row, 10)?,
     };
     Ok(Held {
         identity: Arc::new(identity),

@@ -11,22 +11,19 @@ use crate::model::text;
 pub(super) use crate::model::user::User;
 use crate::model::user::{Role, Status};
 
-/// Reads as `SELECT <these> FROM`; [`user`] takes them in this order.
-macro_rules! select_users {
+macro_rules! columns {
     () => {
-        "SELECT id, company_id, email, name, role, status, status_since, created_at, email_key FROM"
+        "id, company_id, email, name, role, status, status_since, created_at, email_key"
     };
 }
-pub(super) use select_users;
-
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, company_id, email, name, role, status, status_since, created_at, email_key FROM users ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM users ", $rest)
     };
 }
+
+/// What [`user`] takes, in this order.
+pub(super) const COLUMNS: &str = columns!();
 
 /// Adds a user. [`Error::Taken`] when somebody has the same address, in whatever spelling.
 pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
@@ -145,9 +142,10 @@ pub async fn deactivate(tx: &mut Tx<'_>, id: UserId, since: Timestamp) -> Result
 
 /// The user with this address and the hash of the password, a PHC string.
 pub async fn find_with_password_hash(tx: &mut Tx<'_>, email: &Email) -> Result<Option<(User, Option<String>)>> {
-    let Some(user) = find_by_email(tx, email).await? else { return Ok(None) };
-    let hash = find_password_hash(tx, user.id).await?;
-    Ok(Some((user, hash)))
+    const FIND: &str = concat!("SELECT ", columns!(), ", password_hash FROM users WHERE email_key = $1");
+    let Some(mut row) = tx.row(FIND, &[email.key().into()]).await? else { return Ok(None) };
+    let hash = row.get(9)?;
+    Ok(Some((user(row)?, hash)))
 }
 
 /// The password hash of one user, a PHC string.
@@ -166,21 +164,30 @@ pub async fn set_password_hash(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Resul
 pub async fn count_other_active_admins(tx: &mut Tx<'_>, company: CompanyId, besides: UserId) -> Result<i64> {
     const COUNT: &str = "SELECT COUNT(*) FROM users \
         WHERE company_id = $1 AND role = 'mendix_admin' AND status = 'active' AND id <> $2";
-    let row = tx.row(COUNT, &[company.0.into(), besides.0.into()]).await?;
-    row.ok_or_else(|| Error::Broken("a count gave no row".to_owned()))?.get(0)
+    tx.number(COUNT, &[company.0.into(), besides.0.into()]).await
 }
 
 pub(super) fn user(mut row: Row) -> Result<User> {
-    let broken = |what: &str| Error::Broken(format!("a stored user has an unknown {what}"));
-    let (email, role, status): (String, String, String) = (row.get(2)?, row.get(4)?, row.get(5)?);
     Ok(User {
         id: UserId(row.get(0)?),
         company: CompanyId(row.get(1)?),
-        email: Email::from_stored(email, row.get(8)?),
+        email: Email::from_stored(row.get(2)?, row.get(8)?),
         name: row.get(3)?,
-        role: Role::parse(&role).ok_or_else(|| broken("role"))?,
-        status: Status::parse(&status).ok_or_else(|| broken("status"))?,
+        role: role(&mut row, 4)?,
+        status: status(&mut row, 5)?,
         status_since: Timestamp(row.get(6)?),
         created_at: Timestamp(row.get(7)?),
     })
+}
+
+/// The role that stands in this column.
+pub(super) fn role(row: &mut Row, column: usize) -> Result<Role> {
+    let text: String = row.get(column)?;
+    Role::parse(&text).ok_or_else(|| Error::Broken("a stored user has an unknown role".to_owned()))
+}
+
+/// The status that stands in this column.
+pub(super) fn status(row: &mut Row, column: usize) -> Result<Status> {
+    let text: String = row.get(column)?;
+    Status::parse(&text).ok_or_else(|| Error::Broken("a stored user has an unknown status".to_owned()))
 }

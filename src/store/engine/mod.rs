@@ -125,6 +125,12 @@ impl Tx<'_> {
         }
     }
 
+    /// The one number that the query gives: a count or a sum.
+    pub(in crate::store) async fn number(&mut self, sql: &str, parameters: &[Value]) -> Result<i64> {
+        let row = self.row(sql, parameters).await?;
+        row.ok_or_else(|| Error::Broken(format!("no number was given: {sql}")))?.get(0)
+    }
+
     /// As [`Tx::row`], and nobody else changes or locks that row until this transaction ends.
     /// SQLite has one writer at a time; PostgreSQL locks the row, though not against those who only refer to it.
     pub(in crate::store) async fn locked_row(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
