@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Directory, Error, Refusal};
+use super::{Directory, Error, Refusal, guards};
 use crate::model::actor::{Actor, Caller, Origin};
 use crate::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Subject};
 use crate::model::clock::{Clock, Timestamp};
@@ -27,6 +27,20 @@ impl Draft {
     /// The same entry, which concerns this person: the owner of what is changed.
     pub(super) fn concerning(&self, person: UserId) -> Self {
         Self { person: Some(person), ..self.clone() }
+    }
+
+    /// Whether the caller may still do this, of what belongs to this user; that he may not is written down.
+    pub(super) async fn caller_may_still(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        owner: Option<UserId>,
+    ) -> store::Result<Result<(), Refusal>> {
+        let may = guards::caller_may_still(tx, caller, self.action, owner, self.now()).await?;
+        if let Err(refusal) = &may {
+            self.refused(tx, company_of(caller), refusal).await?;
+        }
+        Ok(may)
     }
 
     /// What the time is now.

@@ -54,6 +54,15 @@ impl Directory {
             })
     }
 
+    /// The company with this identifier.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn company(&self, id: CompanyId) -> Result<Company, Error> {
+        let found = self.store.read(async move |tx| companies::find(tx, id).await).await?;
+        found.ok_or_else(|| Error::NotFound(Unknown::Company(id.to_string())))
+    }
+
     /// Up to `limit` companies after the given one, in the order of their identifiers.
     ///
     /// # Errors
@@ -92,8 +101,7 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, None, draft.now()).await? {
-                    draft.refused(tx, Some(company), &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(Error::from(refusal)));
                 }
                 companies::lock(tx, company).await?;

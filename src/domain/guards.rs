@@ -151,12 +151,16 @@ pub(super) async fn caller_may_still(
 /// Keeps the last active admin of a company. Locks the company, so that two admins who go at the same instant
 /// are counted one after the other.
 pub(super) async fn another_admin_stays(tx: &mut Tx<'_>, user: &User) -> store::Result<Result<(), Refusal>> {
-    if !user.role.is_admin() || user.status != Status::Active {
-        return Ok(Ok(()));
+    if user.role.is_admin() && user.status == Status::Active {
+        companies::lock(tx, user.company).await?;
     }
-    companies::lock(tx, user.company).await?;
-    let others = users::count_other_active_admins(tx, user.company, user.id).await?;
-    Ok(if others > 0 { Ok(()) } else { Err(Refusal::LastAdmin) })
+    Ok(if is_last_admin(tx, user).await? { Err(Refusal::LastAdmin) } else { Ok(()) })
+}
+
+/// Whether a user is the only active admin of the company; without a lock, as far as can be told.
+pub(super) async fn is_last_admin(tx: &mut Tx<'_>, user: &User) -> store::Result<bool> {
+    let is_one = user.role.is_admin() && user.status == Status::Active;
+    Ok(is_one && users::count_other_active_admins(tx, user.company, user.id).await? == 0)
 }
 
 /// The caller, where it is a user.

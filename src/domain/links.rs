@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::passwords::Password;
 use super::sessions::{begin_now, end_all};
-use super::{Directory, Error, Refusal, Unknown, audit, guards};
+use super::{Directory, Error, Refusal, audit, guards};
 use crate::model::actor::{Caller, Origin};
 use crate::model::audit::{Action, ActorRecord, Note, Proof, Subject};
+use crate::model::clock::Timestamp;
 use crate::model::company::Company;
 use crate::model::email::Email;
 use crate::model::id::{self, CompanyId, LinkId, UserId};
@@ -53,12 +54,10 @@ impl Directory {
         let link = self
             .store
             .write(async move |tx| {
-                let company = audit::company_of(&caller);
-                let still = guards::caller_may_still(tx, &caller, Action::CreateLink, None, draft.now()).await?;
-                if let Err(refusal) = still {
-                    draft.refused(tx, company, &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(Error::from(refusal)));
                 }
+                let company = audit::company_of(&caller);
                 let Some(user) = users::lock(tx, owner, company).await? else {
                     draft.refused(tx, company, &Refusal::NoSuchUser).await?;
                     return Ok(Err(Refusal::NoSuchUser.into()));
@@ -74,8 +73,10 @@ impl Directory {
                 } else {
                     (Purpose::Invitation(owner), policy.invitation)
                 };
-                let link = insert(tx, id, digest, purpose, (guards::user_of(&caller), lifetime), &draft).await?;
-                draft.done(tx, link.created_at, Some(user.company), Some(detail(&link))).await?;
+                let now = draft.now();
+                links::end_all_of(tx, owner, now, EndReason::Replaced).await?;
+                let link = insert(tx, id, digest, purpose, (guards::user_of(&caller), lifetime), now).await?;
+                draft.done(tx, now, Some(user.company), Some(detail(&link))).await?;
                 Ok(Ok(link))
             })
             .await??;
@@ -107,14 +108,7 @@ impl Directory {
                 if links::was_made_since(tx, user.id, now.before(RESET_INTERVAL)).await? {
                     return Ok(None);
                 }
-                let link = Link {
-                    id,
-                    purpose: Purpose::Reset(user.id),
-                    made_by: None,
-                    created_at: now,
-                    expires_at: now.after(lifetime),
-                };
-                links::insert(tx, &link, digest).await?;
+                let link = insert(tx, id, digest, Purpose::Reset(user.id), (None, lifetime), now).await?;
                 draft.done(tx, now, Some(user.company), Some(detail(&link))).await?;
                 Ok(Some((user, link)))
             })
@@ -137,8 +131,9 @@ impl Directory {
             .store
             .write(async move |tx| {
                 let purpose = Purpose::BreakGlass(company, reason.clone());
-                let link = insert(tx, id, digest, purpose, (None, BREAK_GLASS_LINK), &draft).await?;
-                draft.done(tx, link.created_at, Some(company), Some(detail(&link))).await?;
+                let now = draft.now();
+                let link = insert(tx, id, digest, purpose, (None, BREAK_GLASS_LINK), now).await?;
+                draft.done(tx, now, Some(company), Some(detail(&link))).await?;
                 Ok(link)
             })
             .await?;
@@ -199,8 +194,7 @@ impl Directory {
                 }
                 links::end_all_of(tx, user.id, now, EndReason::Replaced).await?;
                 users::set_password_hash(tx, user.id, &hash).await?;
-                let at = (now, limits.idle_since(now));
-                let ended = end_all(tx, user.id, None, at, session::EndReason::PasswordSet).await?;
+                let ended = end_all(tx, user.id, None, now, limits, session::EndReason::PasswordSet).await?;
                 let detail = serde_json::json!({"by": link.purpose.as_str(), "sessionsEnded": ended});
                 draft.done(tx, now, Some(user.company), Some(detail)).await?;
                 Ok(Ok(user))
@@ -232,7 +226,7 @@ impl Directory {
                 if !links::end(tx, link.id, now, EndReason::Used).await? {
                     return Ok(None);
                 }
-                let session = begin_now(&session, now, BREAK_GLASS_SESSION);
+                let session = begin_now(&session, now);
                 sessions::insert(tx, Owner::Operator(*company), &session, digest).await?;
                 let detail = serde_json::json!({"breakGlass": true, "reason": reason, "device": session.device});
                 draft.done(tx, now, Some(*company), Some(detail)).await?;
@@ -243,15 +237,6 @@ impl Directory {
         tracing::warn!(session = %session.id, "a break-glass session was opened");
         Ok((session, secret))
     }
-
-    /// The company with this identifier.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is none.
-    pub async fn company(&self, id: CompanyId) -> Result<Company, Error> {
-        let found = self.store.read(async move |tx| companies::find(tx, id).await).await?;
-        found.ok_or_else(|| Error::NotFound(Unknown::Company(id.to_string())))
-    }
 }
 
 async fn insert(
@@ -260,12 +245,8 @@ async fn insert(
     digest: SecretDigest,
     purpose: Purpose,
     (made_by, lifetime): (Option<UserId>, Duration),
-    draft: &audit::Draft,
+    now: Timestamp,
 ) -> store::Result<Link> {
-    let now = draft.now();
-    if let Purpose::Invitation(user) | Purpose::Reset(user) = &purpose {
-        links::end_all_of(tx, *user, now, EndReason::Replaced).await?;
-    }
     let link = Link { id, purpose, made_by, created_at: now, expires_at: now.after(lifetime) };
     links::insert(tx, &link, digest).await?;
     Ok(link)

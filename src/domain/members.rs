@@ -66,12 +66,29 @@ impl Directory {
         Ok(self.store.read(count).await?)
     }
 
-    /// The Mendix Admins of a company, whatever their status, by name.
+    /// The Mendix Admins of a company, whatever their status, by name; each with why the role can't be taken from him.
     ///
     /// # Errors
     /// When the store is gone.
-    pub async fn list_admins(&self, company: CompanyId) -> Result<Vec<User>, Error> {
-        Ok(self.store.read(async move |tx| members::list_admins(tx, company, ADMINS).await).await?)
+    pub async fn list_admins(
+        &self,
+        caller: &Caller,
+        company: CompanyId,
+    ) -> Result<Vec<(User, Option<Refusal>)>, Error> {
+        let caller = caller.clone();
+        let list = async move |tx: &mut Tx<'_>| {
+            let mut found = Vec::new();
+            for user in members::list_admins(tx, company, ADMINS).await? {
+                let obstacle = if guards::is_oneself(&caller, user.id) {
+                    Some(Refusal::Oneself)
+                } else {
+                    guards::is_last_admin(tx, &user).await?.then_some(Refusal::LastAdmin)
+                };
+                found.push((user, obstacle));
+            }
+            Ok(found)
+        };
+        Ok(self.store.read(list).await?)
     }
 
     /// A member of this company.
@@ -120,6 +137,27 @@ impl Directory {
         Ok(self.store.read(look).await?)
     }
 
+    /// Why each of these acts on a user would be refused, as far as can be told before it is tried.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn obstacles(
+        &self,
+        caller: &Caller,
+        user: &User,
+        actions: Vec<Action>,
+    ) -> Result<Vec<Option<Refusal>>, Error> {
+        let (caller, user) = (caller.clone(), user.clone());
+        let look = async move |tx: &mut Tx<'_>| {
+            let mut found = Vec::with_capacity(actions.len());
+            for action in &actions {
+                found.push(obstacle(tx, &caller, &user, *action).await?);
+            }
+            Ok(found)
+        };
+        Ok(self.store.read(look).await?)
+    }
+
     /// Gives a member of the caller's company another role.
     ///
     /// # Errors
@@ -131,16 +169,13 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                let company = audit::company_of(&caller);
-                let still = guards::caller_may_still(tx, &caller, Action::SetRole, None, draft.now()).await?;
-                let refused = match still {
-                    Err(refusal) => Some(refusal),
-                    Ok(()) if guards::is_oneself(&caller, target) => Some(Refusal::Oneself),
-                    Ok(()) => None,
-                };
-                if let Some(refusal) = refused {
-                    draft.refused(tx, company, &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
+                }
+                let company = audit::company_of(&caller);
+                if guards::is_oneself(&caller, target) {
+                    draft.refused(tx, company, &Refusal::Oneself).await?;
+                    return Ok(Err(Refusal::Oneself.into()));
                 }
                 let Some(user) = users::lock(tx, target, company).await? else {
                     draft.refused(tx, company, &Refusal::NoSuchUser).await?;
@@ -183,12 +218,10 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                let (company, now) = (audit::company_of(&caller), draft.now());
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, action, None, now).await? {
-                    draft.refused(tx, company, &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
                 }
-                draft.done(tx, now, company, Some(detail.clone())).await?;
+                draft.done(tx, draft.now(), audit::company_of(&caller), Some(detail.clone())).await?;
                 Ok(Ok(()))
             })
             .await?
@@ -206,9 +239,6 @@ async fn obstacle(
         return Ok(Some(Refusal::Oneself));
     }
     let Some(to) = transitions::next(user.status, action) else { return Ok(Some(Refusal::WrongStatus(user.status))) };
-    let last = user.role.is_admin()
-        && user.status == Status::Active
-        && to != Status::Active
-        && users::count_other_active_admins(tx, user.company, user.id).await? == 0;
-    Ok(last.then_some(Refusal::LastAdmin))
+    let is_last = to != Status::Active && guards::is_last_admin(tx, user).await?;
+    Ok(is_last.then_some(Refusal::LastAdmin))
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::attempts::Attempt;
 use super::passwords::Password;
-use super::{Directory, Error, Refusal, Unknown, audit, guards};
+use super::{Directory, Error, Refusal, Unknown, audit};
 use crate::model::actor::{Actor, Caller, Credential, Origin};
 use crate::model::audit::{Action, ActorRecord, Note, Proof, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{self, SessionId, UserId};
 use crate::model::secret::{Kind, Secret};
-use crate::model::session::{DEVICE_LENGTH, EndReason, Opening, Session};
+use crate::model::session::{DEVICE_LENGTH, EndReason, Limits, Opening, Session};
 use crate::model::text;
 use crate::model::user::{Status, User};
 use crate::store::sessions::Owner;
@@ -126,14 +126,10 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                let now = draft.now();
-                let company = audit::company_of(&caller);
-                if let Err(refusal) =
-                    guards::caller_may_still(tx, &caller, Action::EndSession, Some(owner), now).await?
-                {
-                    draft.refused(tx, company, &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, Some(owner)).await? {
                     return Ok(Err(refusal.into()));
                 }
+                let company = audit::company_of(&caller);
                 let Some(user) = users::lock(tx, owner, company).await? else {
                     draft.refused(tx, company, &Refusal::NoSuchUser).await?;
                     return Ok(Err(Refusal::NoSuchUser.into()));
@@ -166,14 +162,11 @@ impl Directory {
         self.store
             .write(async move |tx| {
                 users::lock(tx, user, Some(company)).await?;
-                let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::EndSession, Some(user), now).await?;
-                if let Err(refusal) = may {
-                    draft.refused(tx, Some(company), &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, Some(user)).await? {
                     return Ok(Err(refusal.into()));
                 }
-                let at = (now, limits.idle_since(now));
-                let ended = end_all(tx, user, Some(own), at, EndReason::Ended).await?;
+                let now = draft.now();
+                let ended = end_all(tx, user, Some(own), now, limits, EndReason::Ended).await?;
                 if ended > 0 {
                     let detail = serde_json::json!({"sessionsEnded": ended});
                     draft.done(tx, now, Some(company), Some(detail)).await?;
@@ -209,7 +202,7 @@ impl Directory {
         let actor = ActorRecord::User(user.id, Proof::Session(session.id));
         let subject = Some(Subject::Session(session.id));
         let draft = self.draft_by(actor, origin, Action::StartSession, subject).concerning(user.id);
-        let (digest, lifetime) = (secret.digest(), self.policy.sessions.lifetime);
+        let digest = secret.digest();
         let opened = self
             .store
             .write(async move |tx| {
@@ -218,7 +211,7 @@ impl Directory {
                 if user.status != Status::Active || hash.as_ref() != Some(&verified) {
                     return Ok(Err(Some(user)));
                 }
-                let session = begin_now(&session, draft.now(), lifetime);
+                let session = begin_now(&session, draft.now());
                 sessions::insert(tx, Owner::User(user.id), &session, digest).await?;
                 let detail = serde_json::json!({"device": session.device});
                 draft.done(tx, session.created_at, Some(user.company), Some(detail)).await?;
@@ -282,9 +275,10 @@ fn cause(user: &User, has_password: bool) -> &'static str {
     }
 }
 
-/// The session, begun at this instant.
-pub(super) fn begin_now(session: &Session, now: Timestamp, lifetime: Duration) -> Session {
-    Session { created_at: now, last_seen_at: now, expires_at: now.after(lifetime), ..session.clone() }
+/// The session, begun at this instant, to live as long as was planned.
+pub(super) fn begin_now(planned: &Session, now: Timestamp) -> Session {
+    let lifetime = planned.expires_at.since(planned.created_at);
+    Session { created_at: now, last_seen_at: now, expires_at: now.after(lifetime), ..planned.clone() }
 }
 
 /// Ends all sessions of a user, and says how many of them were live.
@@ -292,11 +286,11 @@ pub(super) async fn end_all(
     tx: &mut Tx<'_>,
     user: UserId,
     but: Option<SessionId>,
-    at: (Timestamp, Timestamp),
+    now: Timestamp,
+    limits: Limits,
     reason: EndReason,
 ) -> store::Result<u64> {
-    let (now, idle_since) = at;
-    let live = sessions::count_live_of(tx, user, but, now, idle_since).await?;
+    let live = sessions::count_live_of(tx, user, but, now, limits.idle_since(now)).await?;
     sessions::end_all_of(tx, user, but, now, reason).await?;
     Ok(live)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::companies::days_long;
-use super::{Directory, Error, Refusal, Unknown, audit, guards};
+use super::{Directory, Error, Refusal, Unknown, audit};
 use crate::model::actor::{Actor, Caller};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
@@ -60,9 +60,10 @@ impl Directory {
                     return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::CreateToken, Some(owner), now).await?;
-                let refused = may.and_then(|()| may_hold(&caller, &user, scopes));
-                if let Err(refusal) = refused {
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, Some(owner)).await? {
+                    return Ok(Err(refusal.into()));
+                }
+                if let Err(refusal) = may_hold(&caller, &user, scopes) {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
@@ -119,9 +120,11 @@ impl Directory {
                     return Ok(Err(Error::NotFound(Unknown::User(owner.to_string()))));
                 };
                 let now = draft.now();
-                let may = guards::caller_may_still(tx, &caller, Action::RotateToken, Some(owner), now).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, Some(owner)).await? {
+                    return Ok(Err(refusal.into()));
+                }
                 // It keeps its scopes: whatever a token has, it may do no more than its owner's role allows.
-                if let Err(refusal) = may.and_then(|()| is_active(&user)) {
+                if let Err(refusal) = is_active(&user) {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
@@ -160,16 +163,13 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                let now = draft.now();
-                let company = audit::company_of(&caller);
-                if let Err(refusal) = guards::caller_may_still(tx, &caller, Action::DeleteToken, owner, now).await? {
-                    draft.refused(tx, company, &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, owner).await? {
                     return Ok(Err(refusal.into()));
                 }
                 let Some(token) = tokens::find(tx, id).await? else {
                     return Ok(Err(Error::NotFound(Unknown::Token(id))));
                 };
-                let Some(owner) = users::lock(tx, token.user, company).await? else {
+                let Some(owner) = users::lock(tx, token.user, audit::company_of(&caller)).await? else {
                     return Ok(Err(Error::NotFound(Unknown::Token(id))));
                 };
                 let now = draft.now();

@@ -155,8 +155,8 @@ async fn decide(
     Ok(Ok(Transition { user, to, at, sessions_ended: 0, tokens_revoked: 0 }))
 }
 
-/// The status after an act; `None` when the act does not fit the status.
-pub(super) fn next(from: Status, action: Action) -> Option<Status> {
+/// The status after an act, which may be the same; `None` when the act does not fit the status.
+pub fn next(from: Status, action: Action) -> Option<Status> {
     match (action, from) {
         (Action::DeactivateUser, _) => Some(Status::Deactivated),
         (Action::SuspendUser, Status::Active | Status::Suspended) => Some(Status::Suspended),
@@ -173,19 +173,20 @@ async fn apply(
     limits: Limits,
 ) -> store::Result<()> {
     let Transition { user, to, at, sessions_ended, tokens_revoked } = transition;
-    let now = (*at, limits.idle_since(*at));
     match to {
         Status::Deactivated => {
             users::deactivate(tx, user.id, *at).await?;
             // Tokens before sessions, as the gate writes down their uses: who locks in one order does not deadlock.
             *tokens_revoked = tokens::end_all_of(tx, user.id, *at, token::EndReason::OwnerDeactivated).await?;
-            *sessions_ended = sessions::end_all(tx, user.id, None, now, session::EndReason::OwnerDeactivated).await?;
+            *sessions_ended =
+                sessions::end_all(tx, user.id, None, *at, limits, session::EndReason::OwnerDeactivated).await?;
             links::end_all_of(tx, user.id, *at, link::EndReason::OwnerDeactivated).await?;
             links::end_all_made_by(tx, user.id, *at).await?;
         }
         Status::Suspended => {
             users::set_status(tx, user.id, *to, *at).await?;
-            *sessions_ended = sessions::end_all(tx, user.id, None, now, session::EndReason::OwnerSuspended).await?;
+            *sessions_ended =
+                sessions::end_all(tx, user.id, None, *at, limits, session::EndReason::OwnerSuspended).await?;
             links::end_all_made_by(tx, user.id, *at).await?;
         }
         Status::Active => users::set_status(tx, user.id, *to, *at).await?,

@@ -87,9 +87,7 @@ impl Directory {
         let made = self
             .store
             .write(async move |tx| {
-                let may = guards::caller_may_still(tx, &caller, Action::CreateUser, None, refused.now()).await?;
-                if let Err(refusal) = may {
-                    refused.refused(tx, Some(company), &refusal).await?;
+                if let Err(refusal) = refused.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(Error::from(refusal)));
                 }
                 let mut made = Vec::with_capacity(planned.len());
@@ -200,8 +198,7 @@ impl Directory {
                     return Ok(Err(refusal.into()));
                 }
                 users::set_password_hash(tx, user, &hash).await?;
-                let at = (now, limits.idle_since(now));
-                let ended = end_all(tx, user, but, at, session::EndReason::PasswordSet).await?;
+                let ended = end_all(tx, user, but, now, limits, session::EndReason::PasswordSet).await?;
                 links::end_all_of(tx, user, now, link::EndReason::Replaced).await?;
                 let detail = serde_json::json!({"sessionsEnded": ended});
                 draft.done(tx, now, Some(found.company), Some(detail)).await?;
@@ -224,9 +221,7 @@ impl Directory {
         let caller = caller.clone();
         self.store
             .write(async move |tx| {
-                let may = guards::caller_may_still(tx, &caller, Action::RenameUser, Some(user), draft.now()).await?;
-                if let Err(refusal) = may {
-                    draft.refused(tx, Some(company), &refusal).await?;
+                if let Err(refusal) = draft.caller_may_still(tx, &caller, Some(user)).await? {
                     return Ok(Err(refusal.into()));
                 }
                 let Some(found) = users::lock(tx, user, Some(company)).await? else {

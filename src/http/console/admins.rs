@@ -12,7 +12,7 @@ use super::members::member::find;
 use super::page::{Layout, Moment, Page, Visitor, render_with, see};
 use super::words;
 use crate::domain::Refusal;
-use crate::model::user::{Role, Status, User};
+use crate::model::user::{Role, User};
 
 #[derive(Template)]
 #[template(path = "console/admins.html")]
@@ -84,11 +84,10 @@ pub(super) async fn set(
 }
 
 async fn show(app: &App, visitor: &Visitor, done: Option<&str>, email: String, error: Option<String>) -> Page {
-    let admins = app.directory.list_admins(visitor.company()?).await?;
-    let active = admins.iter().filter(|user| user.status == Status::Active).count();
+    let admins = app.directory.list_admins(&visitor.caller, visitor.company()?).await?;
     let template = Admins {
         layout: visitor.layout("Admins", "admins").with_notice(done),
-        admins: admins.into_iter().map(|user| row(visitor, user, active)).collect(),
+        admins: admins.into_iter().map(|(user, obstacle)| row(user, obstacle.as_ref())).collect(),
         email,
         error,
     };
@@ -96,14 +95,7 @@ async fn show(app: &App, visitor: &Visitor, done: Option<&str>, email: String, e
     render_with(status, &template)
 }
 
-fn row(visitor: &Visitor, user: User, active: usize) -> AdminRow {
-    let obstacle = if visitor.is(user.id) {
-        Some(words::refused(&Refusal::Oneself))
-    } else if user.status == Status::Active && active == 1 {
-        Some(words::refused(&Refusal::LastAdmin))
-    } else {
-        None
-    };
+fn row(user: User, obstacle: Option<&Refusal>) -> AdminRow {
     AdminRow {
         href: format!("/control-center/members/{}", user.id),
         id: user.id.to_string(),
@@ -111,6 +103,6 @@ fn row(visitor: &Visitor, user: User, active: usize) -> AdminRow {
         status: user.status.as_str(),
         since: Moment(user.status_since),
         name: user.name,
-        obstacle,
+        obstacle: obstacle.map(words::refused),
     }
 }

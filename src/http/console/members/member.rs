@@ -132,14 +132,15 @@ pub(in crate::http::console) async fn find(app: &App, visitor: &Visitor, id: &st
 }
 
 async fn acts(app: &App, visitor: &Visitor, user: &User) -> Result<Vec<MemberAct>, Failure> {
-    let mut acts = Vec::new();
-    for act in Act::fitting(user.status) {
-        let held = app.directory.foresee(&visitor.caller, user.company, vec![user.id], act.action()).await?;
-        let obstacle = held.first().and_then(|holding| holding.obstacle.as_ref()).map(words::refused);
+    let fitting: Vec<Act> = Act::fitting(user.status).collect();
+    let actions = fitting.iter().map(|act| act.action()).collect();
+    let obstacles = app.directory.obstacles(&visitor.caller, user, actions).await?;
+    let acts = fitting.iter().zip(obstacles).map(|(act, obstacle)| {
         let choice = act.choice();
-        acts.push(MemberAct { value: choice.value, label: choice.label, danger: choice.danger, obstacle });
-    }
-    Ok(acts)
+        let obstacle = obstacle.as_ref().map(words::refused);
+        MemberAct { value: choice.value, label: choice.label, danger: choice.danger, obstacle }
+    });
+    Ok(acts.collect())
 }
 
 fn history_row(entry: &TrailEntry) -> HistoryRow {
