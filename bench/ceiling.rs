@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::routing::get;
 use axum::{Json, Router};
 use clap::Parser;
-use offboard::access::Gate;
+use offboard::access::{self, Gate};
 use offboard::domain::{Directory, Policy};
 use offboard::http::server::{self, Limits};
 use offboard::http::{self, App, Settings};
@@ -80,11 +80,11 @@ fn log() {
 async fn app() -> Result<App, Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("offboard-ceiling-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
-    let store = Store::open(Location::Sqlite(folder.join("offboard.db"))).await;
+    let store = Store::open(Location::Sqlite(folder.join("offboard.db")), &SystemEntropy).await;
     std::fs::remove_dir_all(&folder)?;
     let store = Arc::new(store?);
     let (clock, entropy) = (Arc::new(SystemClock::start()), Arc::new(SystemEntropy));
-    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), Policy::default().sessions));
+    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), access::Policy::default()));
     let directory = Directory::new(store, clock.clone(), entropy.clone(), Policy::default());
     let settings = Settings {
         rate_limit: None,

@@ -1,142 +1,221 @@
 //! What the gate remembers, and how it learns what no longer holds.
 //!
-//! An entry counts when its owner's access has not changed since it was read. Changes stand in a log in the database,
-//! in the order of commits; the memory reads on in that log whenever the revision of the database is another one than
-//! when it last did. So before anything is trusted, every commit that was there when the check began has been heard.
+//! An entry counts when its holder's access has not changed since the look-up that it came from began. Changes stand in a
+//! log in the database; the memory is told of them in turns, and each turn is a place. So a look-up that raced a change
+//! leaves an entry that is older than the change, and never counts.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwapOption;
-use quick_cache::sync::Cache;
-use tokio::sync::Mutex;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, UnitWeighter};
 
+use crate::model::actor::Actor;
 use crate::model::clock::Timestamp;
 use crate::model::id::UserId;
 use crate::model::secret::SecretDigest;
-use crate::store::changes::{self, Changes, Mark};
-use crate::store::tokens::Held;
-use crate::store::{Result, Revision, Store};
+use crate::store::{services, sessions, tokens};
 
-/// How many tokens are remembered at most; the least used are forgotten.
-const REMEMBERED: usize = 200_000;
-/// How many changed users are kept apart; beyond that everything is forgotten instead.
+/// How many entries the memory makes room for at once.
+const FIRST: usize = 1_000;
+/// How many changed holders are kept apart; beyond that everything is forgotten instead.
 const CHANGED: usize = 50_000;
 
-/// A token and its owner as they were at a place in the log.
+/// What stands in the database behind a secret.
+#[derive(Debug, Clone)]
+pub(super) enum Held {
+    Token(tokens::Held),
+    Session(sessions::Held),
+    Service(services::Held),
+}
+
+impl Held {
+    /// Under whom the log of changes has it.
+    fn holder(&self) -> UserId {
+        match self {
+            Self::Token(held) => held.identity.user,
+            Self::Session(held) => match &held.actor {
+                Actor::User(identity) => identity.user,
+                Actor::BreakGlass(glass) => UserId(glass.company.0),
+                Actor::Operator => UserId(uuid::Uuid::nil()),
+            },
+            Self::Service(held) => UserId(held.service.id.0),
+        }
+    }
+
+    fn last_used(&self) -> Option<Timestamp> {
+        match self {
+            Self::Token(held) => held.last_used_at,
+            Self::Session(held) => Some(held.last_seen_at),
+            Self::Service(_) => None,
+        }
+    }
+}
+
+/// A credential and its holder as they were at a place in the log.
 pub(super) struct Entry {
     pub(super) held: Held,
     read_at: Place,
-    noted: AtomicI64,
+    used: AtomicI64,
 }
 
 impl Entry {
-    /// Whether a use at this instant should be written down; says so once for each stretch of time.
-    pub(super) fn is_worth_noting(&self, now: Timestamp) -> bool {
-        let noted = self.noted.load(Ordering::Relaxed);
-        let last = (noted != NEVER).then_some(Timestamp(noted));
-        super::is_due(last, now)
-            && self.noted.compare_exchange(noted, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    pub(super) fn new(held: Held, read_at: Place, pending_use: Option<Timestamp>) -> Self {
+        let used = held.last_used().max(pending_use).map_or(NEVER, |at| at.0);
+        Self { held, read_at, used: AtomicI64::new(used) }
+    }
+
+    /// The last use that was noted, written down or about to be.
+    pub(super) fn used(&self) -> Option<Timestamp> {
+        let used = self.used.load(Ordering::Relaxed);
+        (used != NEVER).then_some(Timestamp(used))
+    }
+
+    /// Notes a use; `false` when another has done so meanwhile.
+    pub(super) fn note(&self, before: Option<Timestamp>, now: Timestamp) -> bool {
+        let before = before.map_or(NEVER, |at| at.0);
+        self.used.compare_exchange(before, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
 const NEVER: i64 = i64::MIN;
 
-/// A place in the log of changes.
+/// A place in the log of changes, as this memory was told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Counts how often everything was forgotten: places before that say nothing any more.
+    /// Counts how often everything was forgotten: what was read before that says nothing any more.
     era: u64,
-    /// The last change before it.
-    last: i64,
-}
-
-/// Up to where the log was read, and the revision that the database had before.
-struct Heard {
-    revision: Revision,
-    last: Option<Mark>,
-    place: Place,
+    /// Counts the turns.
+    turn: u64,
 }
 
 pub(super) struct Memory {
     entries: Cache<SecretDigest, Arc<Entry>>,
-    heard: ArcSwapOption<Heard>,
-    listening: Mutex<()>,
-    changed: RwLock<Changed>,
-}
-
-/// From which place on what was read of a user counts.
-#[derive(Default)]
-struct Changed {
-    era: u64,
-    users: HashMap<UserId, i64>,
+    era: AtomicU64,
+    turn: AtomicU64,
+    /// From which turn on what was read of a holder counts.
+    changed: papaya::HashMap<UserId, u64>,
+    telling: Mutex<()>,
 }
 
 impl Memory {
-    pub(super) fn new() -> Self {
+    /// Remembers up to so many; the least used are forgotten.
+    pub(super) fn new(most: usize) -> Self {
+        let (weighter, hasher, life) = (UnitWeighter, DefaultHashBuilder::default(), DefaultLifecycle::default());
         Self {
-            entries: Cache::new(REMEMBERED),
-            heard: ArcSwapOption::empty(),
-            listening: Mutex::new(()),
-            changed: RwLock::default(),
+            entries: Cache::with(FIRST.min(most), most as u64, weighter, hasher, life),
+            era: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
+            changed: papaya::HashMap::new(),
+            telling: Mutex::new(()),
         }
     }
 
-    /// Hears of every commit up to this revision; gives the place in the log that what is read from now on is at least
-    /// as new as.
-    pub(super) async fn listen(&self, store: &Store, revision: Revision) -> Result<Place> {
-        if let Some(place) = self.heard_at(revision) {
-            return Ok(place);
-        }
-        let _one_at_a_time = self.listening.lock().await;
-        if let Some(place) = self.heard_at(revision) {
-            return Ok(place);
-        }
-        let after = self.heard.load().as_ref().and_then(|heard| heard.last.clone());
-        // The revision was read before: the log holds at least what had been committed by then.
-        let news = store.read(async move |tx| changes::list_after(tx, after.as_ref()).await).await?;
-        let last = news.last.clone();
-        let place = self.forget(news);
-        self.heard.store(Some(Arc::new(Heard { revision, last, place })));
-        Ok(place)
+    /// Where the memory stands in the log. What is read from the database from now on is at least as new.
+    pub(super) fn place(&self) -> Place {
+        Place { era: self.era.load(Ordering::SeqCst), turn: self.turn.load(Ordering::SeqCst) }
     }
 
-    /// The entry of a token, if it still counts after what was heard.
+    /// The entry of a secret, if it still counts after what was told.
     pub(super) fn get(&self, digest: &SecretDigest) -> Option<Arc<Entry>> {
         let entry = self.entries.get(digest)?;
-        let changed = self.changed.read().unwrap_or_else(PoisonError::into_inner);
-        let changed_at = changed.users.get(&entry.held.identity.user).copied().unwrap_or(0);
-        let counts = entry.read_at.era == changed.era && entry.read_at.last >= changed_at;
-        drop(changed);
+        let changed = self.changed.pin().get(&entry.held.holder()).copied();
+        // Looked at last: when everything is forgotten, the era changes before the changes are gone.
+        let counts = changed.is_none_or(|turn| entry.read_at.turn >= turn)
+            && entry.read_at.era == self.era.load(Ordering::SeqCst);
         counts.then_some(entry)
     }
 
-    /// Keeps what was read when the log had been heard up to this place.
-    pub(super) fn insert(&self, digest: SecretDigest, held: Held, read_at: Place) -> Arc<Entry> {
-        let noted = AtomicI64::new(held.last_used_at.map_or(NEVER, |at| at.0));
-        let entry = Arc::new(Entry { held, read_at, noted });
-        self.entries.insert(digest, Arc::clone(&entry));
-        entry
+    /// Keeps what a look-up found that began at the entry's place.
+    pub(super) fn insert(&self, digest: SecretDigest, entry: Arc<Entry>) {
+        self.entries.insert(digest, entry);
     }
 
-    fn heard_at(&self, revision: Revision) -> Option<Place> {
-        self.heard.load().as_ref().filter(|heard| heard.revision == revision).map(|heard| heard.place)
+    /// How many are remembered, those that do not count any more included.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    fn forget(&self, news: Changes) -> Place {
-        let last = news.last.as_ref().map_or(0, Mark::seq);
-        let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        match news.users {
-            Some(users) if changed.users.len() + users.len() <= CHANGED => {
-                changed.users.extend(users.into_iter().map(|user| (user, last)));
+    /// Forgets these holders, or everybody. When it has returned, nothing counts any more that was read of them before.
+    pub(super) fn forget(&self, holders: Option<&[UserId]>) -> Place {
+        let _one_turn_at_a_time = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turn.load(Ordering::SeqCst) + 1;
+        match holders {
+            Some(holders) if self.changed.len() + holders.len() <= CHANGED => {
+                let changed = self.changed.pin();
+                for holder in holders {
+                    changed.insert(*holder, turn);
+                }
             }
             _ => {
-                changed.era += 1;
-                changed.users.clear();
+                self.era.fetch_add(1, Ordering::SeqCst);
+                self.changed.pin().clear();
                 self.entries.clear();
             }
         }
-        Place { era: changed.era, last }
+        // Last: a look-up that begins at this place reads what the changes left.
+        self.turn.store(turn, Ordering::SeqCst);
+        self.place()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::ServiceId;
+    use crate::model::service::Service;
+
+    fn entry(holder: u128, place: Place) -> Arc<Entry> {
+        let service = Service {
+            id: ServiceId(uuid::Uuid::from_u128(holder)),
+            company: None,
+            name: "test".to_owned(),
+            hint: "test".to_owned(),
+            created_at: Timestamp(0),
+        };
+        Arc::new(Entry::new(Held::Service(services::Held { service, ended: false }), place, None))
+    }
+
+    fn holder(holder: u128) -> UserId {
+        UserId(uuid::Uuid::from_u128(holder))
+    }
+
+    const ONE: SecretDigest = SecretDigest([1; 32]);
+    const TWO: SecretDigest = SecretDigest([2; 32]);
+
+    #[test]
+    fn what_is_remembered_counts_until_its_holder_changes() {
+        let memory = Memory::new(10);
+        memory.insert(ONE, entry(1, memory.place()));
+        memory.insert(TWO, entry(2, memory.place()));
+        assert!(memory.get(&ONE).is_some() && memory.get(&TWO).is_some());
+        memory.forget(Some(&[holder(1)]));
+        assert!(memory.get(&ONE).is_none() && memory.get(&TWO).is_some());
+        memory.insert(ONE, entry(1, memory.place()));
+        assert!(memory.get(&ONE).is_some());
+        memory.forget(None);
+        assert!(memory.get(&ONE).is_none() && memory.get(&TWO).is_none());
+    }
+
+    #[test]
+    fn a_look_up_that_raced_a_change_never_counts() {
+        for holders in [Some(&[holder(1)][..]), None] {
+            let memory = Memory::new(10);
+            let begun = memory.place();
+            memory.forget(holders);
+            memory.insert(ONE, entry(1, begun));
+            assert!(memory.get(&ONE).is_none());
+        }
+    }
+
+    #[test]
+    fn too_many_changes_forget_everybody() {
+        let memory = Memory::new(10);
+        memory.insert(ONE, entry(1, memory.place()));
+        let many: Vec<_> = (2..=u128::try_from(CHANGED).unwrap()).map(holder).collect();
+        memory.forget(Some(&many));
+        assert!(memory.get(&ONE).is_some());
+        memory.forget(Some(&[holder(200_000), holder(200_001)]));
+        assert!(memory.get(&ONE).is_none());
     }
 }

@@ -3,27 +3,37 @@
 //! Each authentication looks at the credential *and* its owner's live status: a revoked one is refused, and so is one
 //! that nobody revoked of an owner who is not active.
 //!
-//! Of tokens, what was found is remembered, and trusted only after every commit has been heard of that was there when the check
-//! began ([`memory`]). So there is nothing that a revocation, here or by another process, has to reach first: its commit
-//! alone outdates what was remembered. Where the engine can't tell for less than a read costs, every check asks. So does
-//! every check of a session: pages are few.
+//! What was found is remembered, and trusted only when nothing can have been changed that this process has not heard of:
+//!
+//! - on SQLite, when no process has committed since it last listened, which the file itself tells ([`Store::revision`]);
+//! - on PostgreSQL, while a [lease](lease) lives: every writer waits until each node with one has heard, or the lease is
+//!   over ([`node`]).
+//!
+//! Otherwise each check asks the database, and refuses when that can't tell. A deployment may choose to trust an old view
+//! then, for a while ([`Freshness::BestEffort`]); who is let in so is let in with its age.
 
+mod lease;
 mod memory;
+mod node;
+mod revisions;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use memory::Memory;
+use lease::{Lease, Now};
+use memory::{Entry, Held, Memory, Place};
+use revisions::Revisions;
+use tokio::sync::watch;
 
 use crate::model::actor::{Actor, Credential, Identity};
 use crate::model::clock::{Clock, Timestamp};
-use crate::model::id::SessionId;
-use crate::model::secret::{Secret, SecretDigest};
+use crate::model::id::{SessionId, UserId};
+use crate::model::secret::{Kind, Secret, SecretDigest};
+use crate::model::service::Service;
 use crate::model::session::Limits;
 use crate::model::user::Status;
-use crate::store::tokens::Held;
-use crate::store::{Result, Store, changes, sessions, tokens};
+use crate::store::{Error, Result, Store, changes, services, sessions, tokens};
 
 /// How old the note of a token's last use may grow before a new one is written.
 const TOKEN_GRANULARITY: Duration = Duration::from_mins(10);
@@ -31,14 +41,63 @@ const TOKEN_GRANULARITY: Duration = Duration::from_mins(10);
 const SESSION_GRANULARITY: Duration = Duration::from_mins(1);
 /// How many uses may wait to be written; more are not noted.
 const PENDING_USES: usize = 100_000;
+/// How long a check waits for the database before it refuses.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a deployment decides about the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// How long sessions live.
+    pub sessions: Limits,
+    /// What a node does that can't know the present state.
+    pub freshness: Freshness,
+    /// How many credentials are remembered at most.
+    pub remembered: usize,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { sessions: Limits::default(), freshness: Freshness::Strict, remembered: 2_000_000 }
+    }
+}
+
+/// What a node does that can't know the present state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Refuses.
+    Strict,
+    /// Trusts what it remembers, for so long.
+    BestEffort(Duration),
+}
 
 /// Lets credentials in or refuses them.
 pub struct Gate {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
     memory: Memory,
-    limits: Limits,
+    revisions: Revisions,
+    lease: Lease,
+    /// Counts how often something was heard of.
+    heard: watch::Sender<u64>,
+    policy: Policy,
     uses: Mutex<HashMap<Credential, Timestamp>>,
+}
+
+/// Somebody whose credential is good at this instant.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// Who acts.
+    pub actor: Actor,
+    /// By what.
+    pub credential: Credential,
+    /// The name of the company that a session acts for.
+    pub company_name: Option<Arc<str>>,
+    /// When the credential was made.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// How old the view is by which it was judged, where that is not the present one.
+    pub view_age: Option<Duration>,
 }
 
 /// Somebody in a browser, as the session stands at this instant.
@@ -49,7 +108,9 @@ pub struct Visit {
     /// By which session.
     pub session: SessionId,
     /// The name of the company that is acted for.
-    pub company_name: String,
+    pub company_name: Arc<str>,
+    /// How old the view is by which it was judged, where that is not the present one.
+    pub view_age: Option<Duration>,
 }
 
 /// Why a credential of the right form was refused. The caller is told none of this.
@@ -77,76 +138,222 @@ impl Refusal {
     }
 }
 
+/// Whether a check counts as a use: what a page does by itself is none, and does not keep a session alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It does.
+    Counts,
+    /// It does not.
+    Passes,
+}
+
+/// What this process may trust at an instant.
+enum Trust {
+    /// What it remembers, at this place.
+    Memory(Place),
+    /// Only what the database says.
+    Database(Place),
+}
+
+/// How well this process knows the present state.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// Whether it may trust what it remembers.
+    pub is_trusted: bool,
+    /// How old what it remembers is at most; `None` where it never heard.
+    pub age: Option<Duration>,
+    /// How many credentials it remembers.
+    pub remembered: usize,
+}
+
+type Judged<T> = Result<std::result::Result<T, Refusal>>;
+
 impl Gate {
-    /// A gate to the users of this store.
-    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        Self { store, clock, memory: Memory::new(), limits, uses: Mutex::default() }
+    /// A gate to the users of this store. On PostgreSQL it asks the database each time, until [`Gate::remember`] runs.
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, policy: Policy) -> Self {
+        Self {
+            store,
+            clock,
+            memory: Memory::new(policy.remembered),
+            revisions: Revisions::new(),
+            lease: Lease::none(),
+            heard: watch::channel(0).0,
+            policy,
+            uses: Mutex::default(),
+        }
     }
 
-    /// Says whom a token speaks for at this instant, or why for nobody.
+    /// Says whom a token or a session speaks for at this instant, or why for nobody.
     ///
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
-    pub async fn authenticate(&self, token: &Secret) -> Result<std::result::Result<Arc<Identity>, Refusal>> {
-        let digest = token.digest();
+    pub async fn authenticate(&self, secret: &Secret, counts: Use) -> Judged<Admitted> {
         let now = self.clock.now();
-        let Some(revision) = self.store.revision(self.clock.monotonic())? else {
-            return Ok(match self.read(digest).await? {
-                None => Err(Refusal::Unknown),
-                Some(held) => judge(&held, now).inspect(|identity| {
-                    if is_due(held.last_used_at, now) {
-                        self.note_use(identity.credential, now);
-                    }
-                }),
-            });
-        };
-        let heard = self.memory.listen(&self.store, revision).await?;
-        let entry = match self.memory.get(&digest) {
-            Some(entry) => entry,
-            None => match self.read(digest).await? {
-                None => return Ok(Err(Refusal::Unknown)),
-                Some(held) => self.memory.insert(digest, held, heard),
-            },
-        };
-        Ok(judge(&entry.held, now).inspect(|identity| {
-            if entry.is_worth_noting(now) {
-                self.note_use(identity.credential, now);
+        let (Some(entry), view_age) = self.find(secret).await? else { return Ok(Err(Refusal::Unknown)) };
+        let judged = match self.judge(&entry, now, view_age) {
+            // Another node may have noted a use meanwhile, of which no commit tells.
+            Err(Refusal::Expired) if matches!(entry.held, Held::Session(_)) && view_age.is_none() => {
+                let Some(entry) = self.ask(secret, self.memory.place()).await? else {
+                    return Ok(Err(Refusal::Unknown));
+                };
+                return Ok(self.judge(&entry, now, None).inspect(|admitted| self.note(&entry, admitted, counts, now)));
             }
+            judged => judged,
+        };
+        Ok(judged.inspect(|admitted| self.note(&entry, admitted, counts, now)))
+    }
+
+    /// Says who acts by a session at this instant, or why nobody does.
+    ///
+    /// # Errors
+    /// When the store can't tell: then the request must be refused as well.
+    pub async fn authenticate_session(&self, secret: &Secret, counts: Use) -> Judged<Visit> {
+        Ok(self.authenticate(secret, counts).await?.and_then(|admitted| match admitted.credential {
+            Credential::Session(session) => Ok(Visit {
+                actor: admitted.actor,
+                session,
+                company_name: admitted.company_name.unwrap_or_default(),
+                view_age: admitted.view_age,
+            }),
+            Credential::Token(_) => Err(Refusal::Unknown),
         }))
     }
 
-    /// Says who acts by a session at this instant, or why nobody does. `note` counts it as a use: what a page does by
-    /// itself is none, and does not keep the session alive.
+    /// Says which service shows this secret at this instant, or why none does.
     ///
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
-    pub async fn authenticate_session(
-        &self,
-        secret: &Secret,
-        note: bool,
-    ) -> Result<std::result::Result<Visit, Refusal>> {
-        let digest = secret.digest();
-        let found = self.store.read(async move |tx| sessions::find_held(tx, digest).await).await?;
-        let now = self.clock.now();
-        let Some(held) = found else { return Ok(Err(Refusal::Unknown)) };
-        if held.ended {
-            return Ok(Err(Refusal::Ended));
-        }
-        let seen = self.last_use(held.session).map_or(held.last_seen_at, |pending| pending.max(held.last_seen_at));
-        if held.expires_at <= now || seen <= self.limits.idle_since(now) {
-            return Ok(Err(Refusal::Expired));
-        }
-        if matches!(&held.actor, Actor::User(identity) if identity.status != Status::Active) {
-            return Ok(Err(Refusal::OwnerNotActive));
-        }
-        if note && now >= seen.after(SESSION_GRANULARITY.min(self.limits.idle / 10)) {
-            self.note_use(Credential::Session(held.session), now);
-        }
-        Ok(Ok(Visit { actor: held.actor, session: held.session, company_name: held.company_name }))
+    pub async fn authenticate_service(&self, secret: &Secret) -> Judged<Service> {
+        let (Some(entry), _) = self.find(secret).await? else { return Ok(Err(Refusal::Unknown)) };
+        Ok(match &entry.held {
+            Held::Service(held) if held.ended => Err(Refusal::Ended),
+            Held::Service(held) => Ok(held.service.clone()),
+            Held::Token(_) | Held::Session(_) => Err(Refusal::Unknown),
+        })
     }
 
-    async fn read(&self, digest: SecretDigest) -> Result<Option<Held>> {
-        self.store.read(async move |tx| tokens::find_held(tx, digest).await).await
+    /// How well this process knows the present state.
+    pub fn view(&self) -> View {
+        let now = Now::read(&*self.clock);
+        let remembered = self.memory.len();
+        match self.store.revision(now.monotonic) {
+            Ok(Some(_)) => View { is_trusted: true, age: Some(Duration::ZERO), remembered },
+            _ => View { is_trusted: self.lease.is_alive(now), age: self.lease.age(now), remembered },
+        }
+    }
+
+    /// Changes whenever this process has heard of changed access. On SQLite it hears only when it is asked something.
+    pub fn heard(&self) -> watch::Receiver<u64> {
+        self.heard.subscribe()
+    }
+
+    /// Finds what stands behind a secret; and how old the view is that says so, where it is not the present one.
+    async fn find(&self, secret: &Secret) -> Result<(Option<Arc<Entry>>, Option<Duration>)> {
+        let now = Now::read(&*self.clock);
+        let place = match self.trust(now).await? {
+            Trust::Memory(place) => match self.memory.get(&secret.digest()) {
+                Some(entry) => return Ok((Some(entry), None)),
+                None => place,
+            },
+            Trust::Database(place) => place,
+        };
+        match self.ask(secret, place).await {
+            Ok(found) => Ok((found, None)),
+            Err(error) => match self.remembered_all_the_same(secret, now) {
+                Some((entry, age)) => Ok((Some(entry), Some(age))),
+                None => Err(error),
+            },
+        }
+    }
+
+    async fn trust(&self, now: Now) -> Result<Trust> {
+        if let Some(revision) = self.store.revision(now.monotonic)? {
+            return self.revisions.listen(self, revision).await.map(Trust::Memory);
+        }
+        // The place before the lease: what is read afterwards is newer.
+        let place = self.memory.place();
+        Ok(if self.lease.is_alive(now) { Trust::Memory(place) } else { Trust::Database(place) })
+    }
+
+    /// Asks the database, and remembers its answer.
+    async fn ask(&self, secret: &Secret, place: Place) -> Result<Option<Arc<Entry>>> {
+        let digest = secret.digest();
+        let late = |_| Error::Unavailable("the database did not answer in time".to_owned());
+        let Some(held) = tokio::time::timeout(PATIENCE, self.read(secret.kind(), digest)).await.map_err(late)?? else {
+            return Ok(None);
+        };
+        let pending = match &held {
+            Held::Session(held) => self.pending_use(Credential::Session(held.session)),
+            Held::Token(_) | Held::Service(_) => None,
+        };
+        let entry = Arc::new(Entry::new(held, place, pending));
+        self.memory.insert(digest, Arc::clone(&entry));
+        Ok(Some(entry))
+    }
+
+    async fn read(&self, kind: Kind, digest: SecretDigest) -> Result<Option<Held>> {
+        let work = async move |tx: &mut crate::store::Tx<'_>| {
+            Ok(match kind {
+                Kind::Token => tokens::find_held(tx, digest).await?.map(Held::Token),
+                Kind::Session => sessions::find_held(tx, digest).await?.map(Held::Session),
+                Kind::Service => services::find_held(tx, digest).await?.map(Held::Service),
+                Kind::Link => None,
+            })
+        };
+        self.store.read(work).await
+    }
+
+    /// What an old view says, where the deployment wants that rather than nothing.
+    fn remembered_all_the_same(&self, secret: &Secret, now: Now) -> Option<(Arc<Entry>, Duration)> {
+        let Freshness::BestEffort(limit) = self.policy.freshness else { return None };
+        let age = self.lease.age(now).filter(|age| *age <= limit)?;
+        Some((self.memory.get(&secret.digest())?, age))
+    }
+
+    /// Forgets these holders, or everybody.
+    fn forget(&self, holders: Option<&[UserId]>) {
+        self.memory.forget(holders);
+        self.heard.send_modify(|count| *count += 1);
+    }
+
+    /// Whether what was found lets its owner in at this instant.
+    fn judge(
+        &self,
+        entry: &Entry,
+        now: Timestamp,
+        view_age: Option<Duration>,
+    ) -> std::result::Result<Admitted, Refusal> {
+        match &entry.held {
+            Held::Token(held) => judge_token(held, now, view_age),
+            Held::Session(held) => {
+                let seen = entry.used().unwrap_or(held.last_seen_at);
+                judge_session(held, seen > self.policy.sessions.idle_since(now), now, view_age)
+            }
+            Held::Service(_) => Err(Refusal::Unknown),
+        }
+    }
+
+    /// Notes a use that is worth it.
+    fn note(&self, entry: &Entry, admitted: &Admitted, counts: Use, now: Timestamp) {
+        if counts == Use::Passes || admitted.view_age.is_some() {
+            return;
+        }
+        let granularity = match admitted.credential {
+            Credential::Token(_) => TOKEN_GRANULARITY,
+            Credential::Session(_) => SESSION_GRANULARITY.min(self.policy.sessions.idle / 10),
+        };
+        let before = entry.used();
+        if before.is_none_or(|before| now >= before.after(granularity)) && entry.note(before, now) {
+            let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            if uses.len() < PENDING_USES {
+                uses.insert(admitted.credential, now);
+            }
+        }
+    }
+
+    /// A use that was not written down yet.
+    fn pending_use(&self, credential: Credential) -> Option<Timestamp> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).get(&credential).copied()
     }
 
     /// Writes down which credentials were used since the last call.
@@ -162,7 +369,7 @@ impl Gate {
         for chunk in waiting.chunks(100) {
             let uses = chunk.to_vec();
             self.store
-                .write(async move |tx| {
+                .append(async move |tx| {
                     for (credential, at) in &uses {
                         match credential {
                             Credential::Token(id) => tokens::note_use(tx, *id, *at).await?,
@@ -187,41 +394,57 @@ impl Gate {
     /// # Errors
     /// Those of the store; nothing is lost.
     pub async fn prune(&self) -> Result<()> {
-        if self.store.revision(self.clock.monotonic())?.is_some() {
-            self.store.write(async |tx| changes::prune(tx).await.map(|_| ())).await?;
-        }
-        Ok(())
-    }
-
-    fn note_use(&self, credential: Credential, now: Timestamp) {
-        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < PENDING_USES {
-            uses.insert(credential, now);
-        }
-    }
-
-    /// A use of a session that was not written down yet.
-    fn last_use(&self, session: SessionId) -> Option<Timestamp> {
-        let uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.get(&Credential::Session(session)).copied()
+        self.store.append(async |tx| changes::prune(tx).await.map(|_| ())).await
     }
 }
 
-/// Whether a use of a token at this instant is to be written down, when the last one was at that.
-fn is_due(noted: Option<Timestamp>, now: Timestamp) -> bool {
-    noted.is_none_or(|noted| now >= noted.after(TOKEN_GRANULARITY))
-}
-
-/// Whether a token lets its owner in at this instant.
-fn judge(held: &Held, now: Timestamp) -> std::result::Result<Arc<Identity>, Refusal> {
+fn judge_token(
+    held: &tokens::Held,
+    now: Timestamp,
+    view_age: Option<Duration>,
+) -> std::result::Result<Admitted, Refusal> {
     if held.ended {
         return Err(Refusal::Ended);
     }
     if held.expires_at.is_some_and(|expires| expires <= now) {
         return Err(Refusal::Expired);
     }
-    if held.identity.status != Status::Active {
-        return Err(Refusal::OwnerNotActive);
+    let actor = Actor::User(Arc::clone(&held.identity));
+    is_active(&held.identity).map(|()| Admitted {
+        actor,
+        credential: held.identity.credential,
+        company_name: None,
+        issued_at: held.created_at,
+        expires_at: held.expires_at,
+        view_age,
+    })
+}
+
+fn judge_session(
+    held: &sessions::Held,
+    is_used: bool,
+    now: Timestamp,
+    view_age: Option<Duration>,
+) -> std::result::Result<Admitted, Refusal> {
+    if held.ended {
+        return Err(Refusal::Ended);
     }
-    Ok(Arc::clone(&held.identity))
+    if held.expires_at <= now || !is_used {
+        return Err(Refusal::Expired);
+    }
+    if let Actor::User(identity) = &held.actor {
+        is_active(identity)?;
+    }
+    Ok(Admitted {
+        actor: held.actor.clone(),
+        credential: Credential::Session(held.session),
+        company_name: Some(Arc::clone(&held.company_name)),
+        issued_at: held.created_at,
+        expires_at: Some(held.expires_at),
+        view_age,
+    })
+}
+
+fn is_active(owner: &Identity) -> std::result::Result<(), Refusal> {
+    if owner.status == Status::Active { Ok(()) } else { Err(Refusal::OwnerNotActive) }
 }

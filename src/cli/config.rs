@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::access::{self, Freshness};
 use crate::domain::Policy;
 use crate::http::server::Limits;
 use crate::model::Invalid;
@@ -47,6 +48,17 @@ pub const KEYS: &[Key] = &[
         "rate_limit",
         "600/1m",
         "Requests per token, and per address without one: `N/period`, or `off` for no limits and no slow-downs",
+    ),
+    key(
+        "freshness",
+        "strict",
+        "What a node does that can't know the present state: `strict` refuses, `best_effort` trusts what it remembers",
+    ),
+    key("stale_limit", "1h", "With `best_effort`: how old what is remembered may be (1s to 7d)"),
+    key(
+        "remembered_credentials",
+        "2000000",
+        "How many credentials one process remembers, some 700 bytes each (1000 to 100000000)",
     ),
     key("session_idle", "30m", "How long a session lives unused (1m to 30d)"),
     key("session_lifetime", "12h", "How long a session lives, however much it is used (1m to 365d)"),
@@ -201,6 +213,7 @@ impl Resolved {
         self.location()?;
         self.logging()?;
         self.policy()?;
+        self.gate()?;
         self.mailer()?;
         self.server().map(|_| ())
     }
@@ -232,6 +245,24 @@ impl Resolved {
             reset: between("reset_lifetime", 30)?,
             slow_down: self.get("rate_limit") != "off",
             ..defaults
+        })
+    }
+
+    /// What the deployment decides about the gate.
+    ///
+    /// # Errors
+    /// Names the first key whose value can't be used.
+    pub fn gate(&self) -> Result<access::Policy, Invalid> {
+        const DAY: Duration = Duration::from_hours(24);
+        let limit = self.read("stale_limit", |text| duration_between(text, Duration::from_secs(1), DAY * 7))?;
+        Ok(access::Policy {
+            sessions: self.policy()?.sessions,
+            freshness: self.read("freshness", |text| match text {
+                "strict" => Ok(Freshness::Strict),
+                "best_effort" => Ok(Freshness::BestEffort(limit)),
+                _ => Err(Invalid::new("write strict or best_effort")),
+            })?,
+            remembered: self.read("remembered_credentials", |text| number(text, 1000, 100_000_000))?,
         })
     }
 

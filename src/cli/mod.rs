@@ -10,6 +10,7 @@ mod logging;
 mod operator;
 mod output;
 mod serve;
+mod service;
 mod token;
 mod user;
 
@@ -74,6 +75,9 @@ enum Command {
     /// Personal access tokens
     #[command(subcommand, arg_required_else_help = true)]
     Token(token::TokenCommand),
+    /// Services that ask whether credentials are good
+    #[command(subcommand, arg_required_else_help = true)]
+    Service(service::ServiceCommand),
     /// The audit trail
     #[command(subcommand, arg_required_else_help = true)]
     Audit(audit::AuditCommand),
@@ -162,6 +166,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Company(command) => command.run(&cli.global.operator().await?, format).await,
         Command::User(command) => command.run(&cli.global.operator().await?, format).await,
         Command::Token(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::Service(command) => command.run(&cli.global.operator().await?, format).await,
         Command::BreakGlass(command) => command.run(&cli.global.operator().await?, format).await,
         Command::Audit(command) => command.run(&cli.global.operator().await?, format).await,
     }

@@ -26,7 +26,7 @@ impl Operator {
     pub(super) async fn open(resolved: &Resolved) -> Result<Self, Failure> {
         let (policy, url) = (resolved.policy()?, resolved.public_url()?);
         let mailer = resolved.mailer()?;
-        let store = Arc::new(Store::open(resolved.location()?).await?);
+        let store = Arc::new(Store::open(resolved.location()?, &SystemEntropy).await?);
         Ok(Self { mailer, ..Self::over(store, policy, url) })
     }
 

@@ -141,6 +141,7 @@ impl From<domain::Error> for Failure {
             domain::Error::NotFound(Unknown::Token(_)) => {
                 Some("offboard token list --user EMAIL shows a user's tokens")
             }
+            domain::Error::NotFound(Unknown::Service(_)) => Some("offboard service list shows which there are"),
             domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
             domain::Error::NotFound(Unknown::Session(_) | Unknown::Page)
             | domain::Error::Invalid(_)

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::{Resolved, Server};
 use super::output::{Failure, Format};
 use super::{demo, logging};
-use crate::access::Gate;
+use crate::access::{self, Gate};
 use crate::domain::{Directory, Policy};
 use crate::http::server;
 use crate::http::tls::Certificate;
@@ -63,7 +63,7 @@ impl Serve {
         logging::start(level, json);
         // Before there is anything to leave behind.
         let signals = Signals::listen()?;
-        let credentials = (resolved.policy()?, resolved.mailer()?);
+        let credentials = (resolved.policy()?, resolved.gate()?, resolved.mailer()?);
         if !self.demo {
             return run(&config, credentials, resolved.location()?, None, signals).await;
         }
@@ -74,7 +74,7 @@ impl Serve {
 
 async fn run(
     config: &Server,
-    (policy, mailer): (Policy, Option<Mailer>),
+    (policy, gate_policy, mailer): (Policy, access::Policy, Option<Mailer>),
     location: Location,
     demo: Option<&demo::Folder>,
     signals: Signals,
@@ -85,7 +85,7 @@ async fn run(
         None => None,
     };
     raise_file_limit(config.limits.connections);
-    let store = Arc::new(Store::open(location).await?);
+    let store = Arc::new(Store::open(location, &SystemEntropy).await?);
     let listener = TcpListener::bind(&config.listen).await.map_err(|error| {
         Failure::new(
             format!("can not listen on {}: {error}", config.listen),
@@ -96,12 +96,14 @@ async fn run(
     let own_url = format!("{scheme}://{}", listener.local_addr()?);
     let public_url =
         config.public_url.as_ref().map_or(own_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
-    let app = wire(config, policy, mailer, Arc::clone(&store), public_url.clone());
+    let app = wire(config, (policy, gate_policy), mailer, Arc::clone(&store), public_url.clone());
 
     let stopped = CancellationToken::new();
     let serving =
         server::serve(listener, http::router(&app.0), certificate.clone(), config.limits.clone(), stopped.clone());
     let serving = tokio::spawn(serving);
+    let forgotten = CancellationToken::new();
+    let memory = tokio::spawn(Arc::clone(&app.1).remember(Arc::new(SystemEntropy), forgotten.clone()));
     let chores = tokio::spawn(chores(Arc::clone(&app.1), certificate, hangup));
     tracing::info!(url = own_url, "listening");
     if let Some(folder) = demo {
@@ -124,6 +126,8 @@ async fn run(
         }
     }
     chores.abort();
+    forgotten.cancel();
+    let _ = memory.await;
     if let Err(error) = app.1.write_uses().await {
         tracing::warn!(%error, "the last uses of tokens were not written down");
     }
@@ -133,14 +137,14 @@ async fn run(
 
 fn wire(
     config: &Server,
-    policy: Policy,
+    (policy, gate_policy): (Policy, access::Policy),
     mailer: Option<Mailer>,
     store: Arc<Store>,
     public_url: String,
 ) -> (App, Arc<Gate>) {
     let clock = Arc::new(SystemClock::start());
     let entropy = Arc::new(SystemEntropy);
-    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), policy.sessions));
+    let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), gate_policy));
     let directory = Directory::new(store, clock.clone(), entropy.clone(), policy);
     let settings = Settings {
         rate_limit: config.rate_limit,

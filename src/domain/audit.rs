@@ -121,7 +121,10 @@ impl Directory {
     ) -> Draft {
         let person = match subject {
             Some(Subject::User(user)) => Some(user),
-            Some(Subject::Company(_) | Subject::Token(_) | Subject::Session(_) | Subject::Link(_)) | None => None,
+            Some(
+                Subject::Company(_) | Subject::Token(_) | Subject::Session(_) | Subject::Link(_) | Subject::Service(_),
+            )
+            | None => None,
         };
         Draft {
             id: EntryId(id::ordered(self.clock.now(), &*self.entropy)),
@@ -146,7 +149,7 @@ impl Directory {
         let company = company_of(caller);
         let draft = self.draft(caller, action, subject, Note::default());
         let recorded = refusal.clone();
-        match self.store.write(async move |tx| draft.refused(tx, company, &recorded).await).await {
+        match self.store.append(async move |tx| draft.refused(tx, company, &recorded).await).await {
             Ok(()) => refusal.into(),
             Err(error) => error.into(),
         }

@@ -59,6 +59,9 @@ pub enum Unknown {
     /// A session, by this UUID.
     #[error("session '{0}'")]
     Session(SessionId),
+    /// A service, by this name or UUID.
+    #[error("service '{0}'")]
+    Service(String),
     /// A page.
     #[error("page here")]
     Page,

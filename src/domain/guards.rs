@@ -39,7 +39,10 @@ fn need(action: Action) -> Need {
         | Action::RenameCompany
         | Action::AddDomain
         | Action::RemoveDomain
-        | Action::SetPolicy => Need::Admin(None),
+        | Action::SetPolicy
+        | Action::CreateService
+        | Action::RotateService
+        | Action::DeleteService => Need::Admin(None),
         Action::CreateToken | Action::RotateToken | Action::SetPassword | Action::RenameUser => Need::Owner,
         Action::DeleteToken | Action::EndSession => Need::OwnerOrAdmin,
     }

@@ -11,6 +11,7 @@ pub mod identifiers;
 pub mod links;
 pub mod members;
 pub mod passwords;
+pub mod services;
 pub mod sessions;
 pub mod tokens;
 pub mod trail;

@@ -205,7 +205,7 @@ impl Directory {
         let digest = secret.digest();
         let opened = self
             .store
-            .write(async move |tx| {
+            .append(async move |tx| {
                 let Some(user) = users::lock(tx, user.id, None).await? else { return Ok(Err(None)) };
                 let hash = users::find_password_hash(tx, user.id).await?;
                 if user.status != Status::Active || hash.as_ref() != Some(&verified) {
@@ -250,7 +250,7 @@ impl Directory {
         };
         let store = Arc::clone(&self.store);
         tokio::spawn(async move {
-            if let Err(error) = store.write(work).await {
+            if let Err(error) = store.append(work).await {
                 tracing::error!(%error, "a failed try to sign in was not recorded");
             }
         });

@@ -16,6 +16,7 @@ use super::console;
 use super::failure::{Dialect, Failure};
 use super::frame::Circumstances;
 use super::limit::{Decision, Key};
+use crate::access::Use;
 use crate::model::actor::{Actor, Caller, Credential, Door, Origin};
 use crate::model::secret::{Kind, Secret};
 
@@ -53,9 +54,9 @@ async fn answer(
         Err(failure) => Err(count_stranger(app, circumstances, failure)),
     };
     let (response, decision) = match admitted {
-        Ok((caller, decision)) => {
+        Ok(Admitted { caller, decision, view_age }) => {
             request.extensions_mut().insert(caller);
-            (next.run(request).await, decision)
+            (with_view_age(next.run(request).await, view_age), decision)
         }
         Err((failure, decision)) => (dialect.answer(&failure, circumstances.request), decision),
     };
@@ -64,18 +65,25 @@ async fn answer(
 
 type Refused = (Failure, Option<Decision>);
 
+/// Who may come in, as far as his limit says.
+struct Admitted {
+    caller: Caller,
+    decision: Option<Decision>,
+    view_age: Option<Duration>,
+}
+
 async fn authenticate(
     app: &App,
     dialect: Dialect,
     circumstances: Circumstances,
     token: &Secret,
-) -> Result<(Caller, Option<Decision>), Refused> {
+) -> Result<Admitted, Refused> {
     // Given back before anybody waits for a slow answer.
     let turn = take_turn(app, circumstances).await;
-    let authenticated = app.gate.authenticate(token).await;
+    let authenticated = app.gate.authenticate(token, Use::Counts).await;
     drop(turn);
-    let identity = match authenticated {
-        Ok(Ok(identity)) => identity,
+    let admitted = match authenticated {
+        Ok(Ok(admitted)) => admitted,
         Ok(Err(refusal)) => {
             let (failure, decision) = count_stranger(app, circumstances, Failure::RejectedCredential(refusal));
             slow_down(decision).await;
@@ -83,8 +91,7 @@ async fn authenticate(
         }
         Err(error) => return Err(count_stranger(app, circumstances, error.into())),
     };
-    let credential = identity.credential;
-    count_caller(app, dialect, circumstances, Actor::User(identity), credential)
+    count_caller(app, dialect, circumstances, admitted.actor, admitted.credential, admitted.view_age)
 }
 
 async fn authenticate_session(
@@ -92,11 +99,11 @@ async fn authenticate_session(
     dialect: Dialect,
     circumstances: Circumstances,
     headers: &HeaderMap,
-) -> Result<(Caller, Option<Decision>), Refused> {
+) -> Result<Admitted, Refused> {
     match console::signed_in(app, headers).await {
         None => Err(count_stranger(app, circumstances, Failure::NoCredential)),
         Some(Ok(Ok(visit))) => {
-            count_caller(app, dialect, circumstances, visit.actor, Credential::Session(visit.session))
+            count_caller(app, dialect, circumstances, visit.actor, Credential::Session(visit.session), visit.view_age)
         }
         Some(Ok(Err(refusal))) => Err(count_stranger(app, circumstances, Failure::RejectedCredential(refusal))),
         Some(Err(failure)) => Err(count_stranger(app, circumstances, failure)),
@@ -109,7 +116,8 @@ fn count_caller(
     circumstances: Circumstances,
     actor: Actor,
     credential: Credential,
-) -> Result<(Caller, Option<Decision>), Refused> {
+    view_age: Option<Duration>,
+) -> Result<Admitted, Refused> {
     let decision = app.limiter.check(Key::Credential(credential), app.clock.monotonic());
     if decision.is_some_and(|decision| !decision.allowed) {
         app.metrics.rate_limited("credential");
@@ -117,7 +125,7 @@ fn count_caller(
     }
     let Circumstances { request, address } = circumstances;
     let origin = Origin { door: dialect.door, request, address: Some(address) };
-    Ok((Caller { actor, origin }, decision))
+    Ok(Admitted { caller: Caller { actor, origin }, decision, view_age })
 }
 
 /// An address that has used up its limit may still look up tokens, so that it can't lock out a neighbour who has a good
@@ -161,6 +169,14 @@ async fn slow_down(decision: Option<Decision>) {
 
 fn penalty(used: u32) -> Duration {
     (PENALTY * used.saturating_sub(PATIENCE)).min(LONGEST_PENALTY)
+}
+
+/// Says how old the view is by which somebody was let in, where that is not the present one.
+pub(super) fn with_view_age(mut response: Response, view_age: Option<Duration>) -> Response {
+    if let Some(age) = view_age {
+        response.headers_mut().insert("offboard-view-age", age.as_secs().into());
+    }
+    response
 }
 
 fn with_limit(mut response: Response, decision: Option<Decision>) -> Response {

@@ -2,7 +2,7 @@
 
 use super::actor::{Actor, Caller, Credential, Origin};
 use super::clock::Timestamp;
-use super::id::{CompanyId, EntryId, LinkId, SessionId, TokenId, UserId};
+use super::id::{CompanyId, EntryId, LinkId, ServiceId, SessionId, TokenId, UserId};
 
 /// One line of the trail, written in the transaction of what it records.
 #[derive(Debug, Clone)]
@@ -118,13 +118,19 @@ pub enum Action {
     EndSession,
     /// A link to set a password was made.
     CreateLink,
+    /// A service that asks about credentials was registered.
+    CreateService,
+    /// A service got another secret.
+    RotateService,
+    /// A service was deleted.
+    DeleteService,
     /// The audit trail was taken out.
     ExportTrail,
 }
 
 impl Action {
     /// Every action that there is.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::CreateCompany,
         Self::RenameCompany,
         Self::AddDomain,
@@ -148,6 +154,9 @@ impl Action {
         Self::StartSession,
         Self::EndSession,
         Self::CreateLink,
+        Self::CreateService,
+        Self::RotateService,
+        Self::DeleteService,
         Self::ExportTrail,
     ];
 
@@ -177,6 +186,9 @@ impl Action {
             Self::StartSession => "session.start",
             Self::EndSession => "session.end",
             Self::CreateLink => "link.create",
+            Self::CreateService => "service.create",
+            Self::RotateService => "service.rotate",
+            Self::DeleteService => "service.delete",
             Self::ExportTrail => "audit.export",
         }
     }
@@ -207,6 +219,9 @@ impl Action {
             Self::StartSession => "Signed in",
             Self::EndSession => "Session ended",
             Self::CreateLink => "Sign-in link made",
+            Self::CreateService => "Service registered",
+            Self::RotateService => "Service's secret rotated",
+            Self::DeleteService => "Service deleted",
             Self::ExportTrail => "Audit trail exported",
         }
     }
@@ -230,6 +245,8 @@ pub enum Subject {
     Session(SessionId),
     /// A link that works once.
     Link(LinkId),
+    /// A service that asks about credentials.
+    Service(ServiceId),
 }
 
 impl Subject {
@@ -241,6 +258,7 @@ impl Subject {
             Self::Token(_) => "token",
             Self::Session(_) => "session",
             Self::Link(_) => "link",
+            Self::Service(_) => "service",
         }
     }
 
@@ -252,6 +270,7 @@ impl Subject {
             Self::Token(id) => id.0,
             Self::Session(id) => id.0,
             Self::Link(id) => id.0,
+            Self::Service(id) => id.0,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -69,20 +69,20 @@ pub trait Clock: Send + Sync {
     /// The instant by the calendar; may jump when the host's clock is set.
     fn now(&self) -> Timestamp;
 
-    /// The time since some fixed start; never goes back. For limits and durations.
+    /// The time since some fixed start; never goes back, and goes on while the machine sleeps. For limits, durations and
+    /// leases.
     fn monotonic(&self) -> Duration;
 }
 
 /// The host's clocks.
 pub struct SystemClock {
-    started: Instant,
+    started: Duration,
 }
 
 impl SystemClock {
     /// Starts counting [`Clock::monotonic`] now.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn start() -> Self {
-        Self { started: Instant::now() }
+        Self { started: since_boot() }
     }
 }
 
@@ -93,8 +93,14 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.started.elapsed()
+        since_boot().saturating_sub(self.started)
     }
+}
+
+/// The time since the machine was started, that which it slept included (`CLOCK_BOOTTIME`).
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// A clock that stands still until it is moved.

@@ -53,6 +53,8 @@ identifier! {
     SessionId;
     /// A link that works once; not its secret.
     LinkId;
+    /// A service that asks about credentials; not its secret.
+    ServiceId;
     /// One line of the audit trail.
     EntryId;
     /// One request, or one run of the command line: it stands in the answer, the log and the audit trail.

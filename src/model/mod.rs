@@ -11,6 +11,7 @@ pub mod link;
 pub mod quota;
 pub mod scope;
 pub mod secret;
+pub mod service;
 pub mod session;
 pub mod text;
 pub mod token;

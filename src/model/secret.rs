@@ -20,11 +20,13 @@ pub enum Kind {
     Session,
     /// A link that works once.
     Link,
+    /// A service that asks about credentials.
+    Service,
 }
 
 impl Kind {
     /// Every kind that there is.
-    pub const ALL: [Self; 3] = [Self::Token, Self::Session, Self::Link];
+    pub const ALL: [Self; 4] = [Self::Token, Self::Session, Self::Link, Self::Service];
 
     /// Opens every secret of the kind. Never change one: secrets in the field, and the scanners that search leaks for
     /// them, know it.
@@ -33,13 +35,17 @@ impl Kind {
             Self::Token => "obp_",
             Self::Session => "obs_",
             Self::Link => "obl_",
+            Self::Service => "obc_",
         }
     }
 }
 
 /// A secret in plain: the prefix of its kind, 32 characters of base62 (190 bits), and 6 of base62 with the CRC32 of
 /// what stands before.
-pub struct Secret(Zeroizing<String>);
+pub struct Secret {
+    kind: Kind,
+    text: Zeroizing<String>,
+}
 
 impl Secret {
     /// Makes a new one.
@@ -57,7 +63,7 @@ impl Secret {
         }
         let checksum = checksum(&text);
         text.push_str(&checksum);
-        Self(text)
+        Self { kind, text }
     }
 
     /// Takes a text that has the form of this kind and its checksum; nothing else can be one.
@@ -67,22 +73,32 @@ impl Secret {
             return None;
         }
         let (body, given) = text.split_at(kind.prefix().len() + RANDOM_LENGTH);
-        (checksum(body) == given).then(|| Self(Zeroizing::new(text.to_owned())))
+        (checksum(body) == given).then(|| Self { kind, text: Zeroizing::new(text.to_owned()) })
+    }
+
+    /// Takes a text that has the form of one of these kinds.
+    pub fn parse_any(kinds: &[Kind], text: &str) -> Option<Self> {
+        kinds.iter().find_map(|kind| Self::parse(*kind, text))
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// What is stored in its place.
     pub fn digest(&self) -> SecretDigest {
-        SecretDigest(Sha256::digest(self.0.as_bytes()).into())
+        SecretDigest(Sha256::digest(self.text.as_bytes()).into())
     }
 
     /// Its last four characters, by which its owner knows it again.
     pub fn hint(&self) -> &str {
-        &self.0[self.0.len() - 4..]
+        &self.text[self.text.len() - 4..]
     }
 
     /// The secret itself, for the one answer that shows it.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 

@@ -1,21 +1,38 @@
-//! Whose access changed, in the order of commits; noted by triggers, so that no writer can forget to.
+//! Whose access changed; noted by triggers in the transaction of the change, so that no writer can forget to.
 //!
-//! SQLite only: it is for processes that remember credentials, and those on PostgreSQL do not.
+//! Whoever remembers credentials reads on in this log, each from a place of his own. How the engines put their changes in
+//! order differs, and is told by `engine/sqlite/changes.rs` and `engine/postgres/changes.rs`.
 
-use super::{Result, Tx};
+use std::fmt;
+
+use super::{Error, Result, Tx};
 use crate::model::id::UserId;
 
-/// A place in the log: its last entry, of which the tag tells it from another log's entry of the same number.
+/// A place in the log. Opaque, in printable ASCII: only the engine that made it can read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    seq: i64,
-    tag: Vec<u8>,
-}
+pub struct Mark(String);
 
 impl Mark {
-    /// Its number; it grows with the log.
-    pub fn seq(&self) -> i64 {
-        self.seq
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes a text that may once have been a mark: characters that one has, and not too many.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_of_one = |byte: u8| byte.is_ascii_alphanumeric() || b"-:,".contains(&byte);
+        let is_fit = !text.is_empty() && text.len() <= 64 * 1024 && text.bytes().all(is_of_one);
+        is_fit.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -24,40 +41,27 @@ impl Mark {
 pub struct Changes {
     /// The last place in the log; `None` when nothing was ever noted.
     pub last: Option<Mark>,
-    /// Whose access changed since; `None` when it can't be told: too many, or that place is not in this log, because
-    /// the log does not reach back so far or a backup was put back.
+    /// Whose access changed since, or which service's: the identifier of a user, a company (of the operator's sessions) or
+    /// a service, sometimes twice. `None` when it can't be told, and may be anybody's: too many, or that place is not in
+    /// this log, because the log does not reach back so far or a backup was put back.
     pub users: Option<Vec<UserId>>,
 }
 
-/// The most changes that [`list_after`] tells one by one.
-const LIMIT: i64 = 1000;
+/// The most changes that are told one by one.
+pub(super) const LIMIT: usize = 1000;
 /// How many changes [`prune`] keeps.
-const KEPT: i64 = 10_000;
+pub(super) const KEPT: i64 = 10_000;
 
-/// What changed after the given place; after `None`, the beginning, it can be told only while nothing has.
+/// What changed after the given place. After `None`, the beginning, it may be anybody's.
 pub async fn list_after(tx: &mut Tx<'_>, after: Option<&Mark>) -> Result<Changes> {
-    const LAST: &str = "SELECT seq, tag FROM access_changes ORDER BY seq DESC LIMIT 1";
-    const LIST: &str = "SELECT user_id FROM access_changes WHERE seq > $1 AND seq <= $2 ORDER BY seq";
-    const TAG: &str = "SELECT tag FROM access_changes WHERE seq = $1";
-    let last = match tx.row(LAST, &[]).await? {
-        Some(mut row) => Some(Mark { seq: row.get(0)?, tag: row.get(1)? }),
-        None => None,
-    };
-    if last.as_ref() == after {
-        return Ok(Changes { last, users: Some(Vec::new()) });
+    match tx.changes_after(after).await {
+        // A mark of the other engine, or made up.
+        Err(Error::Broken(_)) if after.is_some() => tx.changes_after(None).await,
+        found => found,
     }
-    let (Some(after), Some(Mark { seq, .. })) = (after, &last) else { return Ok(Changes { last, users: None }) };
-    let tag: Option<Vec<u8>> = tx.row(TAG, &[after.seq.into()]).await?.map(|mut row| row.get(0)).transpose()?;
-    if tag.as_ref() != Some(&after.tag) || seq - after.seq > LIMIT {
-        return Ok(Changes { last, users: None });
-    }
-    let rows = tx.rows(LIST, &[after.seq.into(), (*seq).into()]).await?;
-    let users = rows.into_iter().map(|mut row| row.get(0).map(UserId)).collect::<Result<_>>()?;
-    Ok(Changes { last, users: Some(users) })
 }
 
 /// Forgets all but the latest changes.
 pub async fn prune(tx: &mut Tx<'_>) -> Result<u64> {
-    const PRUNE: &str = "DELETE FROM access_changes WHERE seq <= (SELECT MAX(seq) FROM access_changes) - $1";
-    tx.execute(PRUNE, &[KEPT.into()]).await
+    tx.prune_changes().await
 }

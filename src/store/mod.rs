@@ -8,6 +8,8 @@ pub mod companies;
 mod engine;
 pub mod links;
 pub mod members;
+pub mod nodes;
+pub mod services;
 pub mod sessions;
 pub mod tokens;
 pub mod users;
@@ -16,6 +18,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use engine::{Error, PostgresOptions, Result, Revision, Tx, check_postgres_url};
+
+use crate::model::entropy::Entropy;
+use crate::model::id;
+
+/// How long a writer waits for a node that says nothing; a node trusts its memory for less than that.
+pub const LEASE: Duration = engine::LEASE;
 
 /// An open database.
 pub struct Store {
@@ -36,14 +44,16 @@ impl Store {
     ///
     /// # Errors
     /// When it can't be reached, or was made by a newer version.
-    pub async fn open(location: Location) -> Result<Self> {
+    pub async fn open(location: Location, entropy: &dyn Entropy) -> Result<Self> {
         let engine = match location {
             Location::Sqlite(path) => engine::Engine::open_sqlite(path).await?,
-            Location::Postgres(url, options) => engine::Engine::open_postgres(&url, &options).await?,
+            Location::Postgres(url, options) => {
+                engine::Engine::open_postgres(&url, &options, id::random(entropy)).await?
+            }
         };
         let store = Self { engine };
         // In short transactions: other nodes may be at work.
-        while store.write(async |tx| users::index_missing(tx, 500).await).await? > 0 {}
+        while store.append(async |tx| users::index_missing(tx, 500).await).await? > 0 {}
         Ok(store)
     }
 
@@ -68,12 +78,29 @@ impl Store {
         self.engine.read(work).await
     }
 
-    /// Runs statements as one durable transaction: all take hold, or none.
+    /// Runs statements as one durable transaction: all take hold, or none. When this has returned, no process on the
+    /// database trusts a memory any more that is older, whether or not this transaction changed anything: what it found
+    /// done may have been done by another a moment ago.
+    ///
     /// The work may be run again from the start, so it must do nothing but its statements.
     ///
     /// # Errors
     /// Those of the engine and of the work itself.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let written = self.engine.write(work).await?;
+        self.engine.pass_barrier().await;
+        Ok(written)
+    }
+
+    /// As [`Store::write`], for what takes nobody's access: it returns after the commit, before others have heard of it.
+    ///
+    /// # Errors
+    /// Those of the engine and of the work itself.
+    pub async fn append<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,

@@ -19,7 +19,9 @@ pub struct Held {
     /// Which it is.
     pub session: SessionId,
     /// The company's name.
-    pub company_name: String,
+    pub company_name: Arc<str>,
+    /// When it was opened.
+    pub created_at: Timestamp,
     /// When it was last noted as used.
     pub last_seen_at: Timestamp,
     /// When it ends, however much it is used.
@@ -63,7 +65,7 @@ pub async fn insert(tx: &mut Tx<'_>, owner: Owner, session: &Session, digest: Se
 /// The session with this digest and its owner's live state, in one statement.
 pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<Held>> {
     const FIND: &str = "SELECT s.id, s.last_seen_at, s.expires_at, s.ended_at, c.id, c.name, \
-        u.id, u.email, u.name, u.role, u.status \
+        u.id, u.email, u.name, u.role, u.status, s.created_at \
         FROM sessions s LEFT JOIN users u ON u.id = s.user_id \
         JOIN companies c ON c.id = COALESCE(s.company_id, u.company_id) WHERE s.digest = $1";
     tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
@@ -162,7 +164,8 @@ fn held(mut row: Row) -> Result<Held> {
         last_seen_at: Timestamp(row.get(1)?),
         expires_at: Timestamp(row.get(2)?),
         ended: row.get::<Option<i64>>(3)?.is_some(),
-        company_name: row.get(5)?,
+        company_name: row.get::<String>(5)?.into(),
+        created_at: Timestamp(row.get(11)?),
     })
 }
 

@@ -25,6 +25,8 @@ macro_rules! select {
 pub struct Held {
     /// Whom the token speaks for, with the owner's live status.
     pub identity: Arc<Identity>,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
     /// Whether it was ended for good.
@@ -53,7 +55,7 @@ pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: SecretDigest) -> Res
 /// The token with this digest and its owner's live state, in one statement.
 pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<Held>> {
     const FIND: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
-        u.id, u.company_id, u.email, u.name, u.role, u.status \
+        u.id, u.company_id, u.email, u.name, u.role, u.status, t.created_at \
         FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
     tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
 }
@@ -152,6 +154,7 @@ fn held(mut row: Row) -> Result<Held> {
     };
     Ok(Held {
         identity: Arc::new(identity),
+        created_at: Timestamp(row.get(11)?),
         expires_at: row.get::<Option<i64>>(2)?.map(Timestamp),
         ended: row.get::<Option<i64>>(3)?.is_some(),
         last_used_at: row.get::<Option<i64>>(4)?.map(Timestamp),

@@ -29,6 +29,10 @@ use tokio_util::sync::CancellationToken;
 use crate::support::database::{Database, Engine};
 
 /// As by default, but refusals do not wait.
+fn gate_policy() -> offboard::access::Policy {
+    offboard::access::Policy { sessions: policy().sessions, ..offboard::access::Policy::default() }
+}
+
 fn policy() -> Policy {
     Policy { slow_down: false, level: Duration::ZERO, ..Policy::default() }
 }
@@ -75,7 +79,7 @@ impl Platform {
         let store = Arc::new(database.open().await);
         let clock = Arc::new(ManualClock::at(START));
         let entropy = Arc::new(SystemEntropy);
-        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), policy().sessions));
+        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), gate_policy()));
         let directory = || Directory::new(Arc::clone(&store), clock.clone(), entropy.clone(), policy());
         let mut settings = Settings {
             rate_limit: None,
@@ -85,8 +89,9 @@ impl Platform {
             public_url: "http://localhost".to_owned(),
         };
         adjust(&mut settings);
-        let app = App::new(directory(), Arc::clone(&gate), clock.clone(), entropy.clone(), mailer, settings);
         let stop = CancellationToken::new();
+        tokio::spawn(Arc::clone(&gate).remember(entropy.clone(), stop.clone()));
+        let app = App::new(directory(), Arc::clone(&gate), clock.clone(), entropy.clone(), mailer, settings);
         let url = serve(&app, &stop).await;
         let directory = Arc::new(directory());
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -97,7 +102,8 @@ impl Platform {
     pub async fn another_node(&self) -> String {
         let store = Arc::new(self.database.open().await);
         let (clock, entropy) = (self.clock.clone(), Arc::new(SystemEntropy));
-        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), policy().sessions));
+        let gate = Arc::new(Gate::new(Arc::clone(&store), clock.clone(), gate_policy()));
+        tokio::spawn(Arc::clone(&gate).remember(entropy.clone(), self.stop.clone()));
         let directory = Directory::new(store, clock.clone(), entropy.clone(), policy());
         let settings = self.app.settings().clone();
         serve(&App::new(directory, gate, clock, entropy, None, settings), &self.stop).await

@@ -145,9 +145,9 @@ async fn an_admin_who_was_deactivated_meanwhile_changes_nothing_more(engine: Eng
         (platform.admin(&acme, "ada").await, platform.admin(&acme, "bob").await, platform.member(&acme, "lee").await);
     // The gate let Bob in; then Ada deactivates him, before his request reaches its transaction.
     let token = offboard::model::secret::Secret::parse(offboard::model::secret::Kind::Token, &bob.token).unwrap();
-    let identity = platform.gate.authenticate(&token).await.unwrap().unwrap();
+    let admitted = platform.gate.authenticate(&token, offboard::access::Use::Counts).await.unwrap().unwrap();
     let mut caller = operator();
-    caller.actor = offboard::model::actor::Actor::User(identity);
+    caller.actor = admitted.actor;
     platform.deactivate(&ada, bob.id).await;
     let refused = platform.directory.deactivate(&caller, lee.id, act()).await;
     assert!(matches!(refused, Err(domain::Error::Refused(domain::Refusal::CallerEnded))), "{refused:?}");

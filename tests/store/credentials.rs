@@ -134,7 +134,7 @@ async fn a_session_is_found_with_its_owners_live_state(engine: Engine) {
     let (store, ada) = (&scene.store, scene.ada);
     let (session, digest) = scene.open_session(ada).await;
     let held = scene.held(digest).await.unwrap();
-    assert_eq!((held.session, held.company_name.as_str(), held.ended), (session.id, "Acme", false));
+    assert_eq!((held.session, &*held.company_name, held.ended), (session.id, "Acme", false));
     assert_eq!((held.last_seen_at, held.expires_at), (session.last_seen_at, session.expires_at));
     let Actor::User(identity) = &held.actor else { panic!("{held:?}") };
     let credential = Credential::Session(session.id);
@@ -168,7 +168,7 @@ async fn a_break_glass_session_is_a_companys_and_nobodys(engine: Engine) {
     let held = scene.held(digest).await.unwrap();
     let reach = BreakGlass { company, session: id };
     assert!(matches!(held.actor, Actor::BreakGlass(found) if found == reach), "{held:?}");
-    assert_eq!(held.company_name, "Acme");
+    assert_eq!(&*held.company_name, "Acme");
     assert_eq!(read!(store, |tx| sessions::find_user(tx, id)).unwrap(), None);
     assert!(read!(store, |tx| sessions::is_live(tx, id, at(END - 1))).unwrap());
 }

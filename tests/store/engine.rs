@@ -160,8 +160,8 @@ async fn a_database_behind_a_symbolic_link_is_watched_where_it_lies() {
     let (link, target) = (folder.path().join("link.db"), folder.path().join("target.db"));
     std::os::unix::fs::symlink(&target, &link).unwrap();
     std::fs::write(folder.path().join("link.db-shm"), vec![7; 32_768]).unwrap();
-    let store = Store::open(offboard::store::Location::Sqlite(link)).await.unwrap();
-    let other = Store::open(offboard::store::Location::Sqlite(target)).await.unwrap();
+    let store = Store::open(offboard::store::Location::Sqlite(link), &SystemEntropy).await.unwrap();
+    let other = Store::open(offboard::store::Location::Sqlite(target), &SystemEntropy).await.unwrap();
     let revision = |store: &Store| store.revision(std::time::Duration::ZERO).unwrap().unwrap();
     let before = revision(&store);
     insert(&other, company("one")).await.unwrap();

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use offboard::model::actor::{Door, Origin};
 use offboard::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Proof};
 use offboard::model::clock::Timestamp;
+use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::{EntryId, RequestId, TokenId, UserId};
 use offboard::store::{Error, Store, audit, changes, members, tokens, users};
 use sha2::{Digest, Sha256};
@@ -26,7 +27,7 @@ async fn nodes_that_start_at_once_do_not_collide(engine: Engine) {
     let database = Arc::new(Database::fresh(engine).await);
     let starts = (0..8).map(|_| {
         let database = Arc::clone(&database);
-        tokio::spawn(async move { Store::open(database.location()).await.map(|_| ()) })
+        tokio::spawn(async move { Store::open(database.location(), &SystemEntropy).await.map(|_| ()) })
     });
     for start in join_all(starts).await {
         start.unwrap().unwrap();
@@ -34,7 +35,7 @@ async fn nodes_that_start_at_once_do_not_collide(engine: Engine) {
 }
 
 async fn refused(database: &Database) {
-    match Store::open(database.location()).await {
+    match Store::open(database.location(), &SystemEntropy).await {
         Err(Error::Broken(message)) => assert!(message.contains("does not know"), "{message}"),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("a schema that this version does not know was opened"),

@@ -65,7 +65,7 @@ impl Database {
     }
 
     pub async fn open(&self) -> Store {
-        Store::open(self.location()).await.unwrap()
+        Store::open(self.location(), &SystemEntropy).await.unwrap()
     }
 
     /// Runs SQL beside the program, as an operator with a database client would.

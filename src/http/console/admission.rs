@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::FutureExt;
 use tower_http::csrf::ProtectionError;
 
+use super::super::admission::with_view_age;
 use super::super::app::App;
 use super::super::body;
 use super::super::failure::Failure;
@@ -17,7 +18,7 @@ use super::super::frame::Circumstances;
 use super::super::limit::Key;
 use super::page::{self, Visitor};
 use super::{cookie, form};
-use crate::access::{Refusal, Visit};
+use crate::access::{Refusal, Use, Visit};
 use crate::domain::Unknown;
 use crate::model::actor::{Caller, Credential, Door, Origin};
 use crate::model::audit::Action;
@@ -32,7 +33,7 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
         Ok(request) => request,
         Err(failure) => return page::problem(&app, None, &failure, circumstances.request),
     };
-    let visitor = match visitor(&app, circumstances, request.headers(), !asks_by_itself(request.headers())).await {
+    let visitor = match visitor(&app, circumstances, request.headers(), counts(request.headers())).await {
         Ok(Some(visitor)) => visitor,
         Ok(None) => {
             let key = Key::address(circumstances.address);
@@ -46,7 +47,7 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
         return refused;
     }
     request.extensions_mut().insert(visitor.clone());
-    run(&app, Some(&visitor), circumstances, request, next).await
+    with_view_age(run(&app, Some(&visitor), circumstances, request, next).await, visitor.visit.view_age)
 }
 
 async fn arrived(app: &App, request: Request) -> Result<Request, Failure> {
@@ -108,11 +109,11 @@ pub(super) async fn visitor(
     app: &App,
     circumstances: Circumstances,
     headers: &HeaderMap,
-    note: bool,
+    counts: Use,
 ) -> Result<Option<Visitor>, Failure> {
     let Some(secret) = cookie::read(app, headers) else { return Ok(None) };
     let Circumstances { request, address } = circumstances;
-    Ok(app.gate.authenticate_session(&secret, note).await?.ok().map(|visit| {
+    Ok(app.gate.authenticate_session(&secret, counts).await?.ok().map(|visit| {
         let origin = Origin { door: Door::Console, request, address: Some(address) };
         Visitor::new(app, Caller { actor: visit.actor.clone(), origin }, visit)
     }))
@@ -130,7 +131,7 @@ pub(in crate::http) async fn signed_in(
         Some(secret) => secret,
         None => return Some(Ok(Err(Refusal::Unknown))),
     };
-    Some(app.gate.authenticate_session(&secret, !asks_by_itself(headers)).await.map_err(Failure::from))
+    Some(app.gate.authenticate_session(&secret, counts(headers)).await.map_err(Failure::from))
 }
 
 /// Runs a handler, and shows its failure as a page; one that panics too.
@@ -166,8 +167,8 @@ pub(in crate::http) fn no_such_page(app: &App, request: RequestId) -> Response {
 }
 
 /// A page that asks again by itself is no sign of a person: it does not keep the session alive.
-fn asks_by_itself(headers: &HeaderMap) -> bool {
-    headers.contains_key("x-offboard-live")
+fn counts(headers: &HeaderMap) -> Use {
+    if headers.contains_key("x-offboard-live") { Use::Passes } else { Use::Counts }
 }
 
 fn to_sign_in(app: &App, request: &Request) -> Response {

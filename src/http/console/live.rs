@@ -17,6 +17,7 @@ use super::super::failure::Failure;
 use super::super::frame::Circumstances;
 use super::page::Visitor;
 use super::{admission, cookie};
+use crate::access::Use;
 use crate::model::id::{CompanyId, SessionId};
 use crate::model::secret::Secret;
 
@@ -32,7 +33,7 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Response {
     let Some(secret) = cookie::read(&app, &headers) else { return StatusCode::UNAUTHORIZED.into_response() };
-    let visitor = match admission::visitor(&app, circumstances, &headers, false).await {
+    let visitor = match admission::visitor(&app, circumstances, &headers, Use::Passes).await {
         Ok(Some(visitor)) => visitor,
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(failure) => return failure.into_response(),
@@ -114,7 +115,7 @@ impl Watch {
             if self.app.is_stopping() {
                 return News::Unknown;
             }
-            match self.app.gate.authenticate_session(&self.secret, false).await {
+            match self.app.gate.authenticate_session(&self.secret, Use::Passes).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(_)) => return News::Ended,
                 // Who can't be known to be let in is not: the browser asks again.

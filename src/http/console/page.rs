@@ -70,7 +70,7 @@ impl Visitor {
         let viewer = Viewer {
             name,
             email,
-            company: self.visit.company_name.clone(),
+            company: self.visit.company_name.to_string(),
             admin: self.is_admin(),
             break_glass: matches!(self.caller.actor, Actor::BreakGlass(_)),
         };

@@ -12,6 +12,7 @@ use super::super::frame::Circumstances;
 use super::form::Fields;
 use super::page::{Layout, Page, render, render_with, see};
 use super::{admission, cookie};
+use crate::access::Use;
 use crate::domain::Refusal;
 use crate::domain::passwords::Password;
 use crate::model::actor::{Door, Origin};
@@ -31,7 +32,7 @@ pub(super) async fn home(
     Extension(circumstances): Extension<Circumstances>,
     headers: HeaderMap,
 ) -> Page {
-    match admission::visitor(&app, circumstances, &headers, true).await? {
+    match admission::visitor(&app, circumstances, &headers, Use::Counts).await? {
         Some(visitor) if visitor.is_admin() => see("/control-center/members"),
         Some(_) => see("/settings/profile"),
         None => see("/sign-in"),
@@ -45,7 +46,7 @@ pub(super) async fn show(
     headers: HeaderMap,
     uri: Uri,
 ) -> Page {
-    if admission::visitor(&app, circumstances, &headers, false).await?.is_some() {
+    if admission::visitor(&app, circumstances, &headers, Use::Passes).await?.is_some() {
         return see("/");
     }
     let query = Fields::of_query(&uri);
@@ -73,7 +74,7 @@ pub(super) async fn sign_in(
         Err(failure) => return Err(failure),
     };
     // Whoever was signed in here before is not any more.
-    if let Some(before) = admission::visitor(&app, circumstances, &headers, false).await? {
+    if let Some(before) = admission::visitor(&app, circumstances, &headers, Use::Passes).await? {
         app.directory.sign_out(&before.caller).await?;
     }
     let mut response = see(if is_own(&next) { &next } else { "/" })?;
@@ -100,7 +101,7 @@ pub(super) async fn sign_out(
 ) -> Page {
     const CLEAR: (HeaderName, HeaderValue) =
         (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"storage\""));
-    if let Some(visitor) = admission::visitor(&app, circumstances, &headers, false).await? {
+    if let Some(visitor) = admission::visitor(&app, circumstances, &headers, Use::Passes).await? {
         app.directory.sign_out(&visitor.caller).await?;
     }
     let mut response: Response = see("/sign-in?done=signed-out")?;

@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = migrations![
     1 "0001_initial",
     2 "0002_access_changes",
     3 "0003_sign_in",
+    4 "0004_services",
 ];
 
 /// The lock that nodes take in turn; its number says nothing but must not change.

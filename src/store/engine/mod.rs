@@ -11,10 +11,15 @@ mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 pub(in crate::store) use value::{Row, Value};
 
+pub(in crate::store) use postgres::{LEASE, Membership, Notices, Round};
 pub use postgres::{PostgresOptions, check_postgres_url};
 pub use sqlite::Revision;
+
+use super::changes::{Changes, Mark};
 
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,8 +55,24 @@ impl Engine {
             .map(Self::Sqlite)
     }
 
-    pub(in crate::store) async fn open_postgres(url: &str, options: &PostgresOptions) -> Result<Self> {
-        postgres::Postgres::open(url, options).await.map(Self::Postgres)
+    pub(in crate::store) async fn open_postgres(url: &str, options: &PostgresOptions, process: Uuid) -> Result<Self> {
+        postgres::Postgres::open(url, options, process).await.map(Self::Postgres)
+    }
+
+    /// Becomes one of the nodes that writers wait for; `None` where there is but one.
+    pub(in crate::store) async fn join(&self, id: Uuid) -> Result<Option<(Membership, Notices)>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(engine) => engine.join(id).await.map(Some),
+        }
+    }
+
+    /// Returns when no node trusts a memory any more that is older than this call. On SQLite the commit alone outdates
+    /// what is remembered.
+    pub(in crate::store) async fn pass_barrier(&self) {
+        if let Self::Postgres(engine) = self {
+            engine.pass_barrier().await;
+        }
     }
 
     /// Asks for a sign of life, of whoever writes too.
@@ -139,6 +160,24 @@ impl Tx<'_> {
             Inner::PostgresRead(_) | Inner::PostgresWrite(_) => {
                 self.row(&format!("{sql} FOR NO KEY UPDATE"), parameters).await
             }
+        }
+    }
+
+    /// What changed after a place in the log of changed access.
+    pub(in crate::store) async fn changes_after(&mut self, after: Option<&Mark>) -> Result<Changes> {
+        match &mut self.0 {
+            Inner::Sqlite(_) => sqlite::changes::list_after(self, after).await,
+            Inner::PostgresRead(client) => postgres::changes::list_after(*client, after).await,
+            Inner::PostgresWrite(transaction) => postgres::changes::list_after(transaction, after).await,
+        }
+    }
+
+    /// Forgets all but the latest changes.
+    pub(in crate::store) async fn prune_changes(&mut self) -> Result<u64> {
+        match &mut self.0 {
+            Inner::Sqlite(_) => sqlite::changes::prune(self).await,
+            Inner::PostgresRead(_) => Err(Error::Broken("a read tried to prune".to_owned())),
+            Inner::PostgresWrite(transaction) => postgres::changes::prune(transaction).await,
         }
     }
 

@@ -99,7 +99,7 @@ async fn profile(app: &App, visitor: &Visitor, done: Option<&str>, rejected: Opt
         layout: visitor.layout("Profile", "profile").with_notice(done),
         name,
         email: user.email.to_string(),
-        company: visitor.visit.company_name.clone(),
+        company: visitor.visit.company_name.to_string(),
         role: user.role.label(),
         created: Moment(user.created_at),
         error,

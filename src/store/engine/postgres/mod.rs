@@ -1,24 +1,30 @@
-//! PostgreSQL: a pool of connections, one transaction each, tried again when two got into each other's way.
+//! PostgreSQL: a pool of connections, one transaction each, tried again when two got into each other's way; and the nodes
+//! that share the database.
 
+mod barrier;
+pub(super) mod changes;
+mod connect;
+mod membership;
+mod notice;
 pub(super) mod statement;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, HookError, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
-use tokio_postgres::config::{Host, SslMode};
+use deadpool_postgres::{Hook, HookError, Object, Pool, PoolError, Runtime};
+use uuid::Uuid;
 
 use super::{Error, Inner, Result, Tx, migrate};
+use barrier::Barrier;
+pub(in crate::store) use barrier::LEASE;
+use connect::{Connector, SESSION, chain};
+pub(in crate::store) use membership::{Membership, Notices};
+pub(in crate::store) use notice::Round;
 use statement::classify;
 
 /// The longest that one try of an operation may take, once it has a connection.
 const TRY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a transaction is tried that others got in the way of.
 const ATTEMPTS: usize = 5;
-/// A server that stops answering is given up by these; a client that is gone keeps no locks.
-const SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
-                       SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = 'warning'";
-
 /// What a deployment may want otherwise.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
@@ -28,26 +34,15 @@ pub struct PostgresOptions {
 
 pub(in crate::store) struct Postgres {
     pool: Pool,
+    connector: Connector,
+    barrier: Barrier,
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str, options: &PostgresOptions) -> Result<Self> {
-        let mut config: tokio_postgres::Config = url.parse().map_err(|error| Error::Unavailable(chain(&error)))?;
-        if config.get_application_name().is_none() {
-            config.application_name("offboard");
-        }
-        config.connect_timeout(Duration::from_secs(5));
-        config.tcp_user_timeout(Duration::from_secs(10));
-        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        // `require` means a verified server here; encryption to whoever answers, which `prefer` is, protects nothing.
-        let manager = if config.get_ssl_mode() == SslMode::Require {
-            deadpool_postgres::Manager::from_config(config, encrypted()?, manager_config)
-        } else {
-            warn_unless_local(&config);
-            config.ssl_mode(SslMode::Disable);
-            deadpool_postgres::Manager::from_config(config, tokio_postgres::NoTls, manager_config)
-        };
-        let pool = Pool::builder(manager)
+    /// Connects; `process` tells this process from others on the database.
+    pub(super) async fn open(url: &str, options: &PostgresOptions, process: Uuid) -> Result<Self> {
+        let connector = Connector::parse(url)?;
+        let pool = Pool::builder(connector.manager())
             .max_size(options.connections)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(Duration::from_secs(5)))
@@ -61,7 +56,18 @@ impl Postgres {
         let mut client = pool.get().await.map_err(unavailable)?;
         migrate::postgres(&mut client).await?;
         drop(client);
-        Ok(Self { pool })
+        let barrier = Barrier::new(connector.clone(), process);
+        Ok(Self { pool, connector, barrier })
+    }
+
+    /// Becomes a node that writers wait for.
+    pub(super) async fn join(&self, id: Uuid) -> Result<(Membership, Notices)> {
+        Membership::join(&self.connector, id).await
+    }
+
+    /// Returns when no node trusts a memory any more that is older than this call.
+    pub(super) async fn pass_barrier(&self) {
+        self.barrier.pass().await;
     }
 
     pub(super) async fn read<T>(&self, work: impl AsyncFn(&mut Tx<'_>) -> Result<T>) -> Result<T> {
@@ -146,40 +152,10 @@ fn unavailable(error: PoolError) -> Error {
     Error::Unavailable(chain(&error))
 }
 
-/// An error with its causes: what failed alone often does not say why.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 /// Whether this is a URL that can be used.
 ///
 /// # Errors
 /// Says what is wrong with it; no secret is in that.
 pub fn check_postgres_url(url: &str) -> std::result::Result<(), String> {
     url.parse::<tokio_postgres::Config>().map(|_| ()).map_err(|error| chain(&error))
-}
-
-fn warn_unless_local(config: &tokio_postgres::Config) {
-    let is_remote = config.get_hosts().iter().any(|host| match host {
-        Host::Tcp(name) => name != "localhost" && !name.parse().is_ok_and(|address: IpAddr| address.is_loopback()),
-        Host::Unix(_) => false,
-    });
-    if is_remote {
-        tracing::warn!("the connection to PostgreSQL is not encrypted; add sslmode=require to the database's URL");
-    }
-}
-
-/// TLS to a server whose certificate the system's trust store knows.
-fn encrypted() -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Broken(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
 }

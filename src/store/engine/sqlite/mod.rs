@@ -1,5 +1,6 @@
 //! SQLite: reads run where they are asked, writes on one thread that commits many at once.
 
+pub(super) mod changes;
 mod file;
 mod revision;
 pub(super) mod statement;

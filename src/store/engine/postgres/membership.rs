@@ -1,0 +1,145 @@
+//! A node's membership: it hears of changes, keeps its lease, and is waited for by writers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_postgres::{Client, Notification, Statement};
+use uuid::Uuid;
+
+use super::super::{Error, Result};
+use super::changes;
+use super::connect::Connector;
+use super::notice::{Channels, Round, late, listen, lost};
+use super::statement::classify;
+use crate::store::changes::{Changes, Mark};
+
+/// The longest that one step may take; a node whose connection stalls longer joins anew.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Who stops reading is not waited for by the server, which would have to keep every notice.
+const RECEIVER: &str = "SET tcp_user_timeout = '30s'";
+
+/// A row among the nodes, and the connections to keep it. Dropped without [`Membership::leave`], the row stays until a
+/// writer has waited for it in vain.
+pub(in crate::store) struct Membership {
+    id: Uuid,
+    /// Receives notices and reads the log.
+    ear: Client,
+    /// Renews, so that a slow commit holds up no notice.
+    hand: Client,
+    statements: Statements,
+}
+
+/// What a node is told.
+pub(in crate::store) struct Notices(mpsc::UnboundedReceiver<Notification>);
+
+struct Statements {
+    changes: Statement,
+    confirm: Statement,
+    renew: Statement,
+}
+
+impl Membership {
+    /// Becomes one of the nodes that writers wait for. What is read from the log from now on is complete.
+    pub(super) async fn join(connector: &Connector, id: Uuid) -> Result<(Self, Notices)> {
+        const JOIN: &str = "INSERT INTO nodes (id, renewals) VALUES ($1, 0)";
+        const CONFIRM: &str = "SELECT pg_notify($1, $2)";
+        const RENEW: &str = "UPDATE nodes SET renewals = renewals + 1 WHERE id = $1";
+        let (ear, mut notices) = connector.connect().await?;
+        let (hand, _) = connector.connect().await?;
+        let failed = |error: tokio_postgres::Error| classify(&error);
+        ear.batch_execute(RECEIVER).await.map_err(failed)?;
+        let channel = Channels::of(&ear).await?.changed();
+        listen(&ear, &channel).await?;
+        let statements = Statements {
+            changes: ear.prepare(changes::LIST).await.map_err(failed)?,
+            confirm: ear.prepare(CONFIRM).await.map_err(failed)?,
+            renew: hand.prepare(RENEW).await.map_err(failed)?,
+        };
+        let itself = Round { writer: id, number: 0 };
+        hand.query(CONFIRM, &[&channel, &itself.to_string()]).await.map_err(failed)?;
+        hears(&mut notices, itself).await?;
+        changes::forget_foreign(&hand).await?;
+        hand.execute(JOIN, &[&id]).await.map_err(failed)?;
+        Ok((Self { id, ear, hand, statements }, Notices(notices)))
+    }
+
+    /// What changed after a place in the log.
+    pub(in crate::store) async fn changes_after(&self, after: Option<&Mark>) -> Result<Changes> {
+        in_time(async {
+            let after = after.map(Mark::as_str);
+            let rows = self.ear.query(&self.statements.changes, &[&after]).await.map_err(|error| classify(&error))?;
+            changes::read(&rows)
+        })
+        .await
+    }
+
+    /// Tells the writers that this node has heard of what they changed.
+    pub(in crate::store) async fn confirm(&self, rounds: &[Round]) -> Result<()> {
+        in_time(async {
+            let confirm = |round: &Round| {
+                let (channel, text) = (Channels::heard(round.writer), format!("{} {}", self.id.simple(), round.number));
+                async move {
+                    let sent = self.ear.query(&self.statements.confirm, &[&channel, &text]).await;
+                    sent.map(|_| ()).map_err(|error| classify(&error))
+                }
+            };
+            futures_util::future::try_join_all(rounds.iter().map(confirm)).await.map(|_| ())
+        })
+        .await
+    }
+
+    /// Renews durably. `false` when the row is gone: a writer has waited for this node in vain.
+    pub(in crate::store) async fn renew(&self) -> Result<bool> {
+        in_time(async {
+            let renewed = self.hand.execute(&self.statements.renew, &[&self.id]).await;
+            renewed.map(|rows| rows == 1).map_err(|error| classify(&error))
+        })
+        .await
+    }
+
+    /// Has nobody wait for this node any more. To be called when it trusts nothing that it remembers any more.
+    pub(in crate::store) async fn leave(&self) -> Result<()> {
+        const LEAVE: &str = "DELETE FROM nodes WHERE id = $1";
+        in_time(async { self.hand.execute(LEAVE, &[&self.id]).await.map(|_| ()).map_err(|error| classify(&error)) })
+            .await
+    }
+}
+
+impl Notices {
+    /// Waits until a writer tells of changes. Gives the writers' latest rounds, or `None` when the connection is lost.
+    pub(in crate::store) async fn next(&mut self) -> Option<Vec<Round>> {
+        let mut latest = HashMap::new();
+        let mut note = |notice: &Notification| {
+            if let Ok(round) = notice.payload().parse::<Round>() {
+                let number = latest.entry(round.writer).or_insert(round.number);
+                *number = round.number.max(*number);
+            }
+        };
+        note(&self.0.recv().await?);
+        while let Ok(notice) = self.0.try_recv() {
+            note(&notice);
+        }
+        Some(latest.into_iter().map(|(writer, number)| Round { writer, number }).collect())
+    }
+}
+
+/// Makes sure that notices arrive: through a pooler that gives each transaction another connection they do not.
+async fn hears(notices: &mut mpsc::UnboundedReceiver<Notification>, itself: Round) -> Result<()> {
+    in_time(async {
+        while let Some(notice) = notices.recv().await {
+            if notice.payload().parse() == Ok(itself) {
+                return Ok(());
+            }
+        }
+        Err(lost())
+    })
+    .await
+    .map_err(|error| {
+        Error::Unavailable(format!("no notices arrive; is there a pooler between here and PostgreSQL? ({error})"))
+    })
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(late()))
+}
