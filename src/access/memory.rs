@@ -173,7 +173,7 @@ mod tests {
             hint: "test".to_owned(),
             created_at: Timestamp(0),
         };
-        Arc::new(Entry::new(Held::Service(services::Held { service, ended: false }), place, None))
+        Arc::new(Entry::new(Held::Service(services::Held { service: Arc::new(service), ended: false }), place, None))
     }
 
     fn holder(holder: u128) -> UserId {

@@ -223,11 +223,11 @@ impl Gate {
     ///
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
-    pub async fn authenticate_service(&self, secret: &Secret) -> Judged<Service> {
+    pub async fn authenticate_service(&self, secret: &Secret) -> Judged<Arc<Service>> {
         let (Some(entry), _) = self.find(secret).await? else { return Ok(Err(Refusal::Unknown)) };
         Ok(match &entry.held {
             Held::Service(held) if held.ended => Err(Refusal::Ended),
-            Held::Service(held) => Ok(held.service.clone()),
+            Held::Service(held) => Ok(Arc::clone(&held.service)),
             Held::Token(_) | Held::Session(_) => Err(Refusal::Unknown),
         })
     }

@@ -10,8 +10,8 @@ use crate::model::id::{self, CompanyId, ServiceId};
 use crate::model::secret::{Kind, Secret};
 use crate::model::service::Service;
 use crate::model::{Invalid, text};
-use crate::store::changes::{self, Changes, Mark};
-use crate::store::{self, services, users};
+pub use crate::store::changes::{Changes, Mark};
+use crate::store::{self, changes, services, users};
 
 /// The most services of one company, and of none.
 const SERVICES: usize = 1000;

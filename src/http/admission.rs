@@ -63,7 +63,7 @@ async fn answer(
     with_limit(response, decision)
 }
 
-type Refused = (Failure, Option<Decision>);
+pub(super) type Refused = (Failure, Option<Decision>);
 
 /// Who may come in, as far as his limit says.
 struct Admitted {
@@ -130,7 +130,7 @@ fn count_caller(
 
 /// An address that has used up its limit may still look up tokens, so that it can't lock out a neighbour who has a good
 /// one; but all such addresses together only a few at a time, so that guessing does not keep the store busy.
-async fn take_turn(app: &App, circumstances: Circumstances) -> Option<SemaphorePermit<'_>> {
+pub(super) async fn take_turn(app: &App, circumstances: Circumstances) -> Option<SemaphorePermit<'_>> {
     let key = Key::address(circumstances.address);
     if app.limiter.is_exhausted(key, app.clock.monotonic()) { app.turns.acquire().await.ok() } else { None }
 }
@@ -150,7 +150,7 @@ fn presented(headers: &HeaderMap) -> Result<Secret, Failure> {
 }
 
 /// Counts a request without a good token by its address.
-fn count_stranger(app: &App, circumstances: Circumstances, failure: Failure) -> Refused {
+pub(super) fn count_stranger(app: &App, circumstances: Circumstances, failure: Failure) -> Refused {
     let decision = app.limiter.check(Key::address(circumstances.address), app.clock.monotonic());
     if decision.is_some_and(|decision| !decision.allowed) {
         app.metrics.rate_limited("address");

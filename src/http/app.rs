@@ -1,9 +1,8 @@
 //! What every handler can reach.
 
-use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -13,11 +12,11 @@ use super::console::Assets;
 use super::limit::Limiter;
 use super::metrics::Metrics;
 use super::request_log::RequestLog;
+use super::streams::Streams;
 use crate::access::Gate;
 use crate::domain::Directory;
 use crate::model::clock::Clock;
 use crate::model::entropy::Entropy;
-use crate::model::id::SessionId;
 use crate::model::quota::Quota;
 use crate::outbound::mail::Mailer;
 
@@ -64,8 +63,7 @@ pub struct Parts {
     pub(super) assets: Assets,
     /// For addresses over their limit: see `admission`.
     pub(super) turns: Semaphore,
-    /// How many pages of each session hear of changes.
-    pub(super) streams: Mutex<HashMap<SessionId, usize>>,
+    pub(super) streams: Streams,
     stopping: AtomicBool,
 }
 
@@ -91,7 +89,7 @@ impl App {
             assets: Assets::new(),
             turns: Semaphore::new(TURNS),
             settings,
-            streams: Mutex::default(),
+            streams: Streams::default(),
             stopping: AtomicBool::new(false),
         }))
     }

@@ -8,7 +8,9 @@ mod api;
 mod app;
 mod body;
 pub mod console;
+mod cookie;
 mod failure;
+mod form;
 mod frame;
 mod limit;
 mod mendix;
@@ -18,6 +20,8 @@ mod operations;
 mod request_log;
 mod schema;
 pub mod server;
+mod services;
+mod streams;
 pub mod tls;
 
 use axum::Router;
@@ -42,6 +46,7 @@ pub fn router(app: &App) -> Router {
         .route("/health/ready", get(operations::ready))
         .route("/metrics", get(operations::metrics))
         .merge(openapi::routes(document))
+        .merge(services::gateways())
         .merge(console::routes(app))
         .with_state(app.clone());
     framed(app, routes)
@@ -70,6 +75,7 @@ fn doors(door: impl Fn(UtoipaMethodRouter<App>, Dialect) -> UtoipaMethodRouter<A
             identifiers::DIALECT,
         ))
         .routes(door(routes!(api::me::get_me), api::problem::DIALECT))
+        .merge(services::routes())
 }
 
 /// Puts admission around the methods that exist, and an answer in the door's words on the others.

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -21,6 +21,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
         (name = "User Deactivation API", description = "API 1 of the vendor: end all access of a user."),
         (name = "User Identifiers API", description = "API 2 of the vendor: from e-mail addresses to UUIDs."),
         (name = "Offboard API", description = "Our own."),
+        (name = "Services", description = "For registered services and gateways: is this credential good?"),
     ),
     // Shapes of failures, which the operations name in a way that does not bring them along.
     components(schemas(
@@ -47,6 +48,9 @@ impl Modify for Credentials {
         let help = "The cookie of who signed in to the console; for reading alone";
         let scheme = ApiKey::Cookie(ApiKeyValue::with_description("__Host-offboard", help));
         components.add_security_scheme("Session", SecurityScheme::ApiKey(scheme));
+        let mut scheme = Http::new(HttpAuthScheme::Basic);
+        scheme.description = Some("Client id and secret of a registered service".to_owned());
+        components.add_security_scheme("Service", SecurityScheme::Http(scheme));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Services that ask about credentials, by digest of their secret; no secret is stored.
 
+use std::sync::Arc;
+
 use super::engine::Row;
 use super::{Result, Tx};
 use crate::model::clock::Timestamp;
@@ -11,7 +13,7 @@ use crate::model::service::{Service, name_key};
 #[derive(Debug, Clone)]
 pub struct Held {
     /// Which it is.
-    pub service: Service,
+    pub service: Arc<Service>,
     /// Whether it was ended for good.
     pub ended: bool,
 }
@@ -47,13 +49,13 @@ pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<H
 /// The live service with this identifier; nobody else changes it until this transaction ends.
 pub async fn lock(tx: &mut Tx<'_>, id: ServiceId) -> Result<Option<Service>> {
     const FIND: &str = select!("WHERE id = $1 AND ended_at IS NULL");
-    Ok(tx.locked_row(FIND, &[id.0.into()]).await?.map(held).transpose()?.map(|held| held.service))
+    Ok(tx.locked_row(FIND, &[id.0.into()]).await?.map(held).transpose()?.map(|held| Arc::unwrap_or_clone(held.service)))
 }
 
 /// The live service with this identifier.
 pub async fn find(tx: &mut Tx<'_>, id: ServiceId) -> Result<Option<Service>> {
     const FIND: &str = select!("WHERE id = $1 AND ended_at IS NULL");
-    Ok(tx.row(FIND, &[id.0.into()]).await?.map(held).transpose()?.map(|held| held.service))
+    Ok(tx.row(FIND, &[id.0.into()]).await?.map(held).transpose()?.map(|held| Arc::unwrap_or_clone(held.service)))
 }
 
 /// Up to `limit` live services, by name; those of one company, where one is given.
@@ -64,7 +66,7 @@ pub async fn list(tx: &mut Tx<'_>, company: Option<CompanyId>, limit: i64) -> Re
         None => tx.rows(LIST, &[limit.into()]).await?,
         Some(company) => tx.rows(LIST_OF, &[limit.into(), company.0.into()]).await?,
     };
-    rows.into_iter().map(|row| held(row).map(|held| held.service)).collect()
+    rows.into_iter().map(|row| held(row).map(|held| Arc::unwrap_or_clone(held.service))).collect()
 }
 
 /// Gives a live service another secret; the one before is refused from then on.
@@ -87,5 +89,5 @@ fn held(mut row: Row) -> Result<Held> {
         hint: row.get(3)?,
         created_at: Timestamp(row.get(4)?),
     };
-    Ok(Held { service, ended: row.get::<Option<i64>>(5)?.is_some() })
+    Ok(Held { service: Arc::new(service), ended: row.get::<Option<i64>>(5)?.is_some() })
 }

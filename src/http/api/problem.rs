@@ -31,7 +31,7 @@ pub(in crate::http) struct Problem {
 
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "describes answers that are built by hand")]
-pub(super) enum Refusals {
+pub(in crate::http) enum Refusals {
     /// No token, or none that is valid
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(Problem),

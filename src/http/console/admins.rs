@@ -7,11 +7,11 @@ use axum::http::{StatusCode, Uri};
 
 use super::super::app::App;
 use super::super::failure::Failure;
-use super::form::Fields;
 use super::members::member::find;
 use super::page::{Layout, Moment, Page, Visitor, render_with, see};
 use super::words;
 use crate::domain::Refusal;
+use crate::http::form::Fields;
 use crate::model::user::{Role, User};
 
 #[derive(Template)]

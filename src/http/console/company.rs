@@ -7,10 +7,10 @@ use axum::http::{StatusCode, Uri};
 
 use super::super::app::App;
 use super::super::failure::Failure;
-use super::form::Fields;
 use super::page::{Layout, Page, Visitor, render_with, see};
 use super::words;
 use crate::domain::companies::Change;
+use crate::http::form::Fields;
 use crate::model::company::Domain;
 
 #[derive(Template)]

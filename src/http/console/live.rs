@@ -2,7 +2,6 @@
 //! to each open page.
 
 use std::convert::Infallible;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use axum::Extension;
@@ -15,10 +14,12 @@ use futures_util::{Stream, stream};
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::super::frame::Circumstances;
+use super::super::streams::Place;
+use super::admission;
 use super::page::Visitor;
-use super::{admission, cookie};
 use crate::access::Use;
-use crate::model::id::{CompanyId, SessionId};
+use crate::http::cookie;
+use crate::model::id::CompanyId;
 use crate::model::secret::Secret;
 
 /// How often a stream looks whether its owner may still see it, and whether there is news: the promise is a second.
@@ -38,7 +39,7 @@ pub(super) async fn events(
         Ok(None) => return StatusCode::UNAUTHORIZED.into_response(),
         Err(failure) => return failure.into_response(),
     };
-    let Some(place) = Place::take(&app, visitor.visit.session) else {
+    let Some(place) = Place::take(&app, visitor.visit.session.0) else {
         return StatusCode::TOO_MANY_REQUESTS.into_response();
     };
     let Ok(watch) = Watch::begin(app, &visitor, secret, place).await else {
@@ -55,40 +56,6 @@ struct Watch {
     company: CompanyId,
     pulse: i64,
     _place: Place,
-}
-
-/// The most pages of one session that hear of changes at once.
-const STREAMS: usize = 20;
-
-/// A place among the open pages of a session; given back when dropped.
-struct Place {
-    app: App,
-    session: SessionId,
-}
-
-impl Place {
-    /// `None` when the session has as many pages as it may.
-    fn take(app: &App, session: SessionId) -> Option<Self> {
-        let mut streams = app.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = streams.entry(session).or_default();
-        if *count >= STREAMS {
-            return None;
-        }
-        *count += 1;
-        Some(Self { app: app.clone(), session })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut streams = self.app.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = streams.get_mut(&self.session) {
-            *count -= 1;
-            if *count == 0 {
-                streams.remove(&self.session);
-            }
-        }
-    }
 }
 
 impl Watch {

@@ -8,13 +8,12 @@ mod admission;
 mod assets;
 mod audit;
 mod company;
-mod cookie;
 mod export;
-mod form;
 mod links;
 mod live;
 mod members;
 mod page;
+mod services;
 mod settings;
 mod sign_in;
 mod words;
@@ -96,6 +95,9 @@ fn control_center_routes() -> Router<App> {
         .route("/control-center/members/{id}/sessions/{session}/end", post(member::end_session))
         .route("/control-center/members/{id}/tokens/{token}/delete", post(member::delete_token))
         .route("/control-center/admins", get(admins::list).post(admins::add))
+        .route("/control-center/services", get(services::list).post(services::create))
+        .route("/control-center/services/{id}/rotate", get(services::confirm_rotate).post(services::rotate))
+        .route("/control-center/services/{id}/delete", get(services::confirm_delete).post(services::delete))
         .route("/control-center/audit", get(audit::list))
         .route("/control-center/audit/export", get(audit::export))
         .route("/control-center/audit/{seq}", get(audit::show))

@@ -9,12 +9,13 @@ use axum::response::Response;
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::super::frame::Circumstances;
-use super::form::Fields;
+use super::admission;
 use super::page::{Layout, Page, render, render_with, see};
-use super::{admission, cookie};
 use crate::access::Use;
 use crate::domain::Refusal;
 use crate::domain::passwords::Password;
+use crate::http::cookie;
+use crate::http::form::Fields;
 use crate::model::actor::{Door, Origin};
 
 #[derive(Template)]

@@ -109,6 +109,7 @@ pub(super) fn notice(done: &str) -> Option<Notice> {
         "session-ended" => ("success", "The session has ended."),
         "sessions-ended" => ("success", "All your other sessions have ended."),
         "token-deleted" => ("success", "The token was deleted. It is refused from now on."),
+        "service-deleted" => ("success", "The service was deleted. It is refused from now on."),
         "admin-added" => ("success", "There is a new Mendix Admin."),
         "admin-removed" => ("success", "The admin role was removed."),
         "password-set" => ("success", "Your password is set. Sign in with it."),

@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use super::member::find;
 use crate::domain::users::NewUser;
 use crate::http::app::App;
-use crate::http::console::form::Fields;
 use crate::http::console::page::{Layout, Moment, Page, Visitor, render, render_with};
 use crate::http::console::{links, words};
 use crate::http::failure::Failure;
+use crate::http::form::Fields;
 use crate::model::link::Purpose;
 use crate::model::user::{Role, User};
 

@@ -9,12 +9,12 @@ use super::act::Act;
 use crate::domain::trail::{Direction, Filter, TrailEntry};
 use crate::domain::{Refusal, Unknown};
 use crate::http::app::App;
-use crate::http::console::form::{Fields, address};
 use crate::http::console::page::{Layout, Moment, Page, Visitor, render, see};
 use crate::http::console::settings::sessions::{SessionRow, session_id};
 use crate::http::console::settings::tokens::{TokenRow, token_id};
 use crate::http::console::words;
 use crate::http::failure::Failure;
+use crate::http::form::{Fields, address};
 use crate::model::id::UserId;
 use crate::model::user::User;
 

@@ -7,10 +7,10 @@ use axum::http::{StatusCode, Uri};
 
 use crate::domain::passwords::{Password as Secret, SHORTEST};
 use crate::http::app::App;
-use crate::http::console::form::Fields;
 use crate::http::console::page::{Layout, Moment, Page, Visitor, render_with, see};
 use crate::http::console::words;
 use crate::http::failure::Failure;
+use crate::http::form::Fields;
 
 #[derive(Template)]
 #[template(path = "console/profile.html")]

@@ -7,9 +7,9 @@ use axum::http::Uri;
 
 use crate::domain::Unknown;
 use crate::http::app::App;
-use crate::http::console::form::Fields;
 use crate::http::console::page::{Layout, Moment, Page, Visitor, render, see};
 use crate::http::failure::Failure;
+use crate::http::form::Fields;
 use crate::model::id::SessionId;
 use crate::model::session::Session;
 

@@ -9,10 +9,10 @@ use axum::http::{StatusCode, Uri};
 
 use crate::domain::Unknown;
 use crate::http::app::App;
-use crate::http::console::form::Fields;
 use crate::http::console::page::{Choice, Layout, Moment, Page, Visitor, render, render_with, see};
 use crate::http::console::words;
 use crate::http::failure::Failure;
+use crate::http::form::Fields;
 use crate::model::actor::Identity;
 use crate::model::clock::{Timestamp, parse_duration};
 use crate::model::id::TokenId;

@@ -20,6 +20,8 @@ use super::statement::classify;
 
 /// How long a writer waits for a node that says nothing. A node trusts its memory for less: `access/lease.rs`.
 pub(in crate::store) const LEASE: Duration = Duration::from_secs(2);
+/// How long the removal of silent nodes may hold up those who wait.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a round has the floor; then the next may begin beside it, so that one silent node delays each writer once.
 const FLOOR: Duration = Duration::from_millis(10);
 
@@ -72,11 +74,11 @@ async fn run(connector: Connector, writer: Uuid, mut queue: mpsc::UnboundedRecei
 async fn serve(link: Option<Link>, round: Round, begun: Instant, waiters: Vec<oneshot::Sender<()>>) {
     let end = begun + LEASE;
     let outcome = match link {
-        Some(link) => tokio::time::timeout_at(end, link.run(round)).await.unwrap_or_else(|_| Err(late())),
+        Some(link) => link.run(round, end).await,
         None => Err(lost()),
     };
     if let Err(error) = outcome {
-        tracing::warn!(%error, "not every node has heard of a change in time; waited for the end of their leases");
+        tracing::warn!(%error, "the nodes could not be told of a change; waited for the end of their leases");
         tokio::time::sleep_until(end).await;
     }
     for waiter in waiters {
@@ -117,18 +119,24 @@ impl Link {
         self.client.is_closed()
     }
 
-    /// Ends when every node has heard.
+    /// Ends when every node has heard, or its lease is over.
     #[expect(
         clippy::disallowed_methods,
         reason = "what is waited for is real time: nodes on other machines count it too"
     )]
-    async fn run(mut self, round: Round) -> Result<()> {
-        let nodes = self.tell(round).await?;
-        let patience = tokio::spawn(self.clone().remove_silent(nodes.clone(), round, Instant::now()));
-        let all_heard = self.heard.wait_for(|heard| nodes.iter().all(|(id, _)| has_heard(heard, *id, round))).await;
-        let heard = all_heard.map(|_| ()).map_err(|_| lost());
-        patience.abort();
-        heard
+    async fn run(mut self, round: Round, end: Instant) -> Result<()> {
+        let nodes = tokio::time::timeout_at(end, self.tell(round)).await.map_err(|_| late())??;
+        let listed = Instant::now();
+        let all_heard = self.heard.wait_for(|heard| nodes.iter().all(|(id, _)| has_heard(heard, *id, round)));
+        let waited = tokio::time::timeout_at(listed + LEASE, all_heard).await.map(|heard| heard.is_ok());
+        match waited {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(lost()),
+            Err(_) => {
+                let _ = tokio::time::timeout(PATIENCE, self.remove_silent(nodes, round)).await;
+                Ok(())
+            }
+        }
     }
 
     /// Tells the nodes, and says which there are, with how often each has renewed. Both in one go: a node that joins in
@@ -146,14 +154,13 @@ impl Link {
 
     /// Has nobody wait again for nodes that neither heard of this round nor renewed since they were listed, a lease ago:
     /// whatever lease they had then is over. If they live, they find no row when they renew, and join anew.
-    async fn remove_silent(self, nodes: Vec<(Uuid, i64)>, round: Round, listed: Instant) {
-        tokio::time::sleep_until(listed + LEASE).await;
+    async fn remove_silent(&self, nodes: Vec<(Uuid, i64)>, round: Round) {
         let heard = self.heard.borrow().clone();
         for (node, renewals) in nodes.into_iter().filter(|(id, _)| !has_heard(&heard, *id, round)) {
             match self.client.execute(&self.remove, &[&node, &renewals]).await {
                 Ok(0) => {}
                 Ok(_) => {
-                    tracing::warn!(%node, "a node was silent for longer than its lease; it is not waited for again");
+                    tracing::warn!(%node, "a node was silent for longer than its lease, and is not waited for again");
                 }
                 Err(error) => tracing::warn!(%error, %node, "a silent node was not removed"),
             }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
-use super::super::app::App;
+use super::app::App;
 use crate::model::secret::{Kind, Secret};
 
 /// Browsers take a `__Host-` cookie by https alone, for this host alone. Where clients come by plain http, to try things

@@ -4,9 +4,9 @@ use axum::extract::Request;
 use axum::http::Uri;
 use url::form_urlencoded;
 
-use super::super::app::App;
-use super::super::body;
-use super::super::failure::Failure;
+use super::app::App;
+use super::body;
+use super::failure::Failure;
 
 /// The fields of a form, or of an address's query, in their order.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ impl Fields {
         Self::parse(uri.query().unwrap_or_default().as_bytes())
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    pub(super) fn parse(bytes: &[u8]) -> Self {
         Self(form_urlencoded::parse(bytes).into_owned().collect())
     }
 

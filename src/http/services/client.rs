@@ -1,0 +1,51 @@
+//! Which service asks: HTTP Basic with its client identifier and its secret (RFC 6749, section 2.3.1).
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::admission::{Refused, count_stranger, take_turn};
+use super::super::app::App;
+use super::super::failure::Failure;
+use super::super::frame::Circumstances;
+use crate::model::id::ServiceId;
+use crate::model::secret::{Kind, Secret};
+use crate::model::service::Service;
+
+/// The service, good at this instant, and the secret that it showed. Who is none is counted by address.
+pub(super) async fn authenticate(
+    app: &App,
+    circumstances: Circumstances,
+    headers: &HeaderMap,
+) -> Result<(Arc<Service>, Secret), Refused> {
+    let stranger = |failure| count_stranger(app, circumstances, failure);
+    let (id, secret) = presented(headers).map_err(stranger)?;
+    let turn = take_turn(app, circumstances).await;
+    let authenticated = app.gate.authenticate_service(&secret).await;
+    drop(turn);
+    match authenticated {
+        Ok(Ok(service)) if service.id == id => Ok((service, secret)),
+        Ok(Ok(_)) => Err(stranger(Failure::MalformedCredential)),
+        Ok(Err(refusal)) => Err(stranger(Failure::RejectedCredential(refusal))),
+        Err(error) => Err(stranger(error.into())),
+    }
+}
+
+/// What the one `Authorization` header holds.
+fn presented(headers: &HeaderMap) -> Result<(ServiceId, Secret), Failure> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(Failure::NoCredential)?;
+    if values.next().is_some() {
+        return Err(Failure::MalformedCredential);
+    }
+    let pair = value.to_str().ok().and_then(|value| {
+        let (scheme, encoded) = value.split_once(' ')?;
+        let decoded = scheme.eq_ignore_ascii_case("Basic").then(|| STANDARD.decode(encoded.trim()).ok())??;
+        let decoded = String::from_utf8(decoded).ok()?;
+        let (id, secret) = decoded.split_once(':')?;
+        Some((ServiceId::parse(id).ok()?, Secret::parse(Kind::Service, secret)?))
+    });
+    pair.ok_or(Failure::MalformedCredential)
+}

@@ -1,0 +1,175 @@
+//! `/verify`: a gateway asks, for each request that it holds, whether the credential in it is good: `auth_request` of nginx,
+//! `forward_auth` of Caddy, `ForwardAuth` of Traefik, `ext_authz` of Envoy. `docs/gateways.md` shows each.
+//!
+//! The answer is 200, 401 or 403, whatever happens: gateways take anything else for a fault of their own, or for a yes.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::super::admission::{count_stranger, take_turn, with_view_age};
+use super::super::app::App;
+use super::super::cookie;
+use super::super::failure::Failure;
+use super::super::form::Fields;
+use super::super::frame::Circumstances;
+use crate::access::{Admitted, Use};
+use crate::domain::Refusal;
+use crate::model::actor::{Actor, Credential, Identity};
+use crate::model::secret::{Kind, Secret};
+
+/// Which scopes are needed, with spaces between; beside those of the query.
+const REQUIRED_SCOPE: HeaderName = HeaderName::from_static("offboard-required-scope");
+/// Why the answer is 403, in a word.
+const REASON: HeaderName = HeaderName::from_static("offboard-reason");
+
+/// Tell a gateway whether the credential of the request that it holds is good at this instant
+///
+/// The gateway passes on `Authorization: Bearer` (or `MxToken`) with a personal access token, or the console's cookie; both
+/// at once are refused. The scopes in `scope`, and in the header `Offboard-Required-Scope`, are all needed. On 200 the
+/// answer's headers say who it is; the gateway is to copy them over whatever the client sent under these names.
+#[utoipa::path(
+    get,
+    path = "/verify",
+    operation_id = "verify",
+    tag = "Services",
+    params(("scope" = Option<String>, Query, description = "The scopes that are needed, with spaces between")),
+    responses(
+        (status = 200, description = "It is good", headers(
+            ("Remote-User", description = "The person's e-mail address; so are Remote-Email and X-Auth-Request-Email"),
+            ("Remote-Name", description = "What the person is called"),
+            ("Remote-Groups", description = "Empty"),
+            ("X-Auth-Request-User", description = "The person's UUID; so is Offboard-User"),
+            ("Offboard-Company", description = "The company's UUID"),
+            ("Offboard-Role", description = "What the person may do"),
+            ("Offboard-Scopes", description = "What the credential may be used for, with spaces between"),
+            ("Offboard-Credential", description = "`pat` or `session`"),
+        )),
+        (status = 401, description = "No credential, or none that is good"),
+        (status = 403, description = "A scope is missing, or nothing can be known at this instant: `Offboard-Reason` says which"),
+    ),
+    security(("MxToken" = []), ("Session" = [])),
+)]
+pub(super) async fn verify(State(app): State<App>, request: Request) -> Response {
+    let (circumstances, parts) = (Circumstances::of(&request), request.into_parts().0);
+    let required = Fields::of_query(&parts.uri).all("scope").map(str::to_owned).collect();
+    answer(&app, circumstances, &parts.headers, required).await
+}
+
+/// The query is the client's here, and asks for nothing.
+pub(super) async fn verify_original(State(app): State<App>, request: Request) -> Response {
+    let (circumstances, parts) = (Circumstances::of(&request), request.into_parts().0);
+    answer(&app, circumstances, &parts.headers, Vec::new()).await
+}
+
+async fn answer(app: &App, circumstances: Circumstances, headers: &HeaderMap, mut required: Vec<String>) -> Response {
+    required
+        .extend(headers.get_all(REQUIRED_SCOPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into()));
+    match judge(app, circumstances, headers, &required).await {
+        Ok(response) => response,
+        Err(failure) => refuse(app, circumstances, failure),
+    }
+}
+
+async fn judge(
+    app: &App,
+    circumstances: Circumstances,
+    headers: &HeaderMap,
+    required: &[String],
+) -> Result<Response, Failure> {
+    let secret = presented(app, headers)?;
+    let turn = take_turn(app, circumstances).await;
+    let authenticated = app.gate.authenticate(&secret, Use::Counts).await;
+    drop(turn);
+    let admitted = authenticated?.map_err(Failure::RejectedCredential)?;
+    let Actor::User(identity) = &admitted.actor else { return Err(Failure::Forbidden(Refusal::NotOwner)) };
+    let held = identity.scopes.names();
+    let is_held = |scope: &str| held.contains(&scope);
+    if !required.iter().flat_map(|scopes| scopes.split(' ')).filter(|scope| !scope.is_empty()).all(is_held) {
+        return Ok(insufficient_scope());
+    }
+    Ok(with_view_age(welcome(&admitted, identity, &held), admitted.view_age))
+}
+
+/// The one credential that a request shows.
+fn presented(app: &App, headers: &HeaderMap) -> Result<Secret, Failure> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next(), cookie::is_shown(app, headers)) {
+        (None, _, false) => Err(Failure::NoCredential),
+        (None, _, true) => cookie::read(app, headers).ok_or(Failure::MalformedCredential),
+        (Some(value), None, false) => {
+            let token = value.to_str().ok().and_then(|value| {
+                let (scheme, token) = value.split_once(' ')?;
+                let is_known = ["Bearer", "MxToken"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+                is_known.then(|| Secret::parse(Kind::Token, token.trim()))?
+            });
+            token.ok_or(Failure::MalformedCredential)
+        }
+        (Some(_), ..) => Err(Failure::MalformedCredential),
+    }
+}
+
+/// Who it is. Every name is set each time, so that none that the client sent gets by.
+fn welcome(admitted: &Admitted, identity: &Identity, scopes: &[&str]) -> Response {
+    let (user, company) = (identity.user.to_string(), identity.company.to_string());
+    let credential = match admitted.credential {
+        Credential::Token(_) => "pat",
+        Credential::Session(_) => "session",
+    };
+    let said = [
+        ("remote-user", identity.email.as_str()),
+        ("remote-email", &identity.email),
+        ("remote-name", &identity.name),
+        ("remote-groups", ""),
+        ("x-auth-request-user", &user),
+        ("x-auth-request-email", &identity.email),
+        ("x-auth-request-groups", ""),
+        ("offboard-user", &user),
+        ("offboard-company", &company),
+        ("offboard-role", identity.role.as_str()),
+        ("offboard-scopes", &scopes.join(" ")),
+        ("offboard-credential", credential),
+    ];
+    let mut response = StatusCode::OK.into_response();
+    for (name, text) in said {
+        // UTF-8, as gateways pass it on; what no header can hold is left empty.
+        let value = HeaderValue::from_bytes(text.as_bytes()).unwrap_or(HeaderValue::from_static(""));
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+    response
+}
+
+fn insufficient_scope() -> Response {
+    let challenge = HeaderValue::from_static("Bearer realm=\"offboard\", error=\"insufficient_scope\"");
+    let reason = HeaderValue::from_static("insufficient_scope");
+    (StatusCode::FORBIDDEN, [(header::WWW_AUTHENTICATE, challenge), (REASON, reason)]).into_response()
+}
+
+/// 401 for what a credential could mend, 403 for the rest.
+fn refuse(app: &App, circumstances: Circumstances, failure: Failure) -> Response {
+    const CHALLENGE: &str = "Bearer realm=\"offboard\"";
+    const WRONG: &str = "Bearer realm=\"offboard\", error=\"invalid_token\"";
+    let challenge = |text| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, HeaderValue::from_static(text))]);
+    let forbidden = |reason| (StatusCode::FORBIDDEN, [(REASON, HeaderValue::from_static(reason))]).into_response();
+    let mut response = match &failure {
+        Failure::NoCredential => challenge(CHALLENGE).into_response(),
+        Failure::MalformedCredential | Failure::RejectedCredential(_) => {
+            // Counted, so that guessing waits its turn; the gateway gets its answer all the same.
+            let _ = count_stranger(app, circumstances, failure.clone());
+            challenge(WRONG).into_response()
+        }
+        Failure::Unavailable(_) => forbidden("unavailable"),
+        Failure::Forbidden(_) => forbidden("not_allowed"),
+        Failure::NotFound(_)
+        | Failure::Exists(_)
+        | Failure::Invalid(_)
+        | Failure::CrossSite
+        | Failure::MethodNotAllowed
+        | Failure::TooLarge
+        | Failure::TooSlow
+        | Failure::RateLimited
+        | Failure::Internal(_) => forbidden("internal"),
+    };
+    failure.mark(&mut response);
+    response
+}

@@ -1,0 +1,219 @@
+//! `POST /oauth2/introspect`: token introspection (RFC 7662).
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::admission::with_view_age;
+use super::super::app::App;
+use super::super::body;
+use super::super::failure::Failure;
+use super::super::form::Fields;
+use super::super::frame::Circumstances;
+use super::client;
+use crate::access::{Admitted, Use};
+use crate::model::actor::{Actor, Credential, Identity};
+use crate::model::secret::{Kind, Secret};
+use crate::model::service::Service;
+
+/// What a service learns of a good credential (RFC 7662, section 2.2); of any other, only that it is not active.
+#[derive(Serialize, ToSchema)]
+struct Introspection<'a> {
+    /// Whether the credential is good at this instant
+    active: bool,
+    #[serde(flatten)]
+    about: Option<About<'a>>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct About<'a> {
+    /// What it may be used for, with spaces between
+    #[schema(example = "mx:user-deactivation:write")]
+    scope: String,
+    /// The person's e-mail address
+    #[schema(example = "ada.admin@acme.example")]
+    username: &'a str,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// When it ends, in seconds since 1970; left out when never
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    /// When it was made, in seconds since 1970
+    iat: i64,
+    /// The person's UUID
+    #[schema(example = "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10")]
+    sub: String,
+    /// This server
+    iss: &'a str,
+    /// The credential's UUID
+    #[schema(example = "0d0f4b8f-7c0b-4a5e-8c53-5a3e1d502f10")]
+    jti: String,
+    /// What the person is called
+    #[schema(example = "Ada Admin")]
+    name: &'a str,
+    /// The person's company
+    #[schema(example = "c0a8f2a4-93d5-4d6e-a1f1-2b7f0b1a9c33")]
+    company_uuid: String,
+    /// What the person may do
+    #[schema(example = "mendix_admin")]
+    role: &'static str,
+    /// What was shown: `pat` or `session`
+    #[schema(example = "pat")]
+    credential: &'static str,
+}
+
+/// Why a service got no answer (RFC 6749, section 5.2).
+#[derive(Serialize, ToSchema)]
+struct OauthError {
+    #[schema(example = "invalid_client")]
+    error: &'static str,
+    #[schema(example = "Show the client id and the secret of a registered service by HTTP Basic.")]
+    error_description: &'static str,
+}
+
+/// The form that a service sends.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form that is read by hand")]
+pub(super) struct Question {
+    /// A personal access token, or a session's secret
+    #[schema(example = "obp_…")]
+    token: String,
+    /// A hint, which is not needed
+    token_type_hint: Option<String>,
+}
+
+/// Tell a service whether a credential is good at this instant
+///
+/// The service shows its client id and secret by HTTP Basic. Of a credential that is not good, or not of its company's
+/// people, it learns nothing but `{"active":false}`. The answer is the state of this instant on every node: whoever keeps
+/// it, keeps what may be over; see `/api/v1/revocations`.
+#[utoipa::path(
+    post,
+    path = "/oauth2/introspect",
+    operation_id = "introspect",
+    tag = "Services",
+    request_body(content = Question, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Whether it is good", body = Introspection),
+        (status = 400, description = "No token, or more than one", body = OauthError),
+        (status = 401, description = "No registered service", body = OauthError),
+        (status = 408, description = "The body did not arrive in time", body = OauthError),
+        (status = 413, description = "The body is larger than this API reads", body = OauthError),
+        (status = 429, description = "Too many wrong secrets from this address", body = OauthError),
+        (status = 500, description = "Our fault", body = OauthError),
+        (status = 503, description = "It can't be known at this instant: treat the credential as not good", body = OauthError),
+    ),
+    security(("Service" = [])),
+)]
+pub(super) async fn introspect(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
+    let circumstances = Circumstances::of(&request);
+    let service = match client::authenticate(&app, circumstances, &headers).await {
+        Ok((service, _)) => service,
+        Err((failure, decision)) => {
+            let mut response = render(&failure);
+            if let Some(decision) = decision {
+                decision.write(response.headers_mut());
+            }
+            return response;
+        }
+    };
+    match answer(&app, &service, request).await {
+        Ok(response) => response,
+        Err(failure) => render(&failure),
+    }
+}
+
+async fn answer(app: &App, service: &Service, request: Request) -> Result<Response, Failure> {
+    let form = Fields::parse(&body::read(app, request).await?);
+    let mut tokens = form.all("token");
+    let (Some(token), None) = (tokens.next().filter(|token| !token.is_empty()), tokens.next()) else {
+        return Err(Failure::Invalid("one token".to_owned()));
+    };
+    let Some(secret) = Secret::parse_any(&[Kind::Token, Kind::Session], token) else { return Ok(inactive()) };
+    let Ok(admitted) = app.gate.authenticate(&secret, Use::Counts).await? else { return Ok(inactive()) };
+    Ok(match &admitted.actor {
+        Actor::User(identity) if service.may_ask_about(identity.company) => {
+            let about = Some(about(app, &admitted, identity));
+            with_view_age(Json(Introspection { active: true, about }).into_response(), admitted.view_age)
+        }
+        Actor::User(_) | Actor::Operator | Actor::BreakGlass(_) => inactive(),
+    })
+}
+
+fn about<'a>(app: &'a App, admitted: &Admitted, identity: &'a Identity) -> About<'a> {
+    let (credential, jti) = match admitted.credential {
+        Credential::Token(id) => ("pat", id.to_string()),
+        Credential::Session(id) => ("session", id.to_string()),
+    };
+    About {
+        scope: identity.scopes.to_string(),
+        username: &identity.email,
+        token_type: "Bearer",
+        exp: admitted.expires_at.map(|at| at.0.div_euclid(1_000_000)),
+        iat: admitted.issued_at.0.div_euclid(1_000_000),
+        sub: identity.user.to_string(),
+        iss: &app.settings.public_url,
+        jti,
+        name: &identity.name,
+        company_uuid: identity.company.to_string(),
+        role: identity.role.as_str(),
+        credential,
+    }
+}
+
+fn inactive() -> Response {
+    Json(Introspection { active: false, about: None }).into_response()
+}
+
+/// A failure in the words of OAuth.
+pub(super) fn render(failure: &Failure) -> Response {
+    let (status, error, error_description) = match failure {
+        Failure::NoCredential | Failure::MalformedCredential | Failure::RejectedCredential(_) => (
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "Show the client id and the secret of a registered service by HTTP Basic.",
+        ),
+        Failure::Forbidden(_) | Failure::CrossSite => (StatusCode::FORBIDDEN, "access_denied", "This service may not."),
+        Failure::NotFound(_) => (StatusCode::NOT_FOUND, "invalid_request", "There is no such thing."),
+        Failure::Exists(_) => (StatusCode::CONFLICT, "invalid_request", "It exists already."),
+        Failure::Invalid(_) => (
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "Send a form (application/x-www-form-urlencoded) with one token.",
+        ),
+        Failure::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "Use POST."),
+        Failure::TooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "The body is larger than this API reads.")
+        }
+        Failure::TooSlow => (StatusCode::REQUEST_TIMEOUT, "invalid_request", "The body did not arrive in time."),
+        Failure::RateLimited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "temporarily_unavailable",
+            "Too many wrong secrets from this address; Retry-After says when to try again.",
+        ),
+        Failure::Unavailable(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "It can't be known at this instant. Treat the credential as not good, and ask again.",
+        ),
+        Failure::Internal(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Something went wrong on our side.")
+        }
+    };
+    let mut response = (status, Json(OauthError { error, error_description })).into_response();
+    let headers = response.headers_mut();
+    match failure {
+        _ if status == StatusCode::UNAUTHORIZED => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"offboard\""));
+        }
+        Failure::Unavailable(_) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+    failure.mark(&mut response);
+    response
+}
