@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::routing::get;
+use axum::body::Bytes;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::Parser;
 use offboard::access::{self, Gate};
@@ -23,6 +25,10 @@ use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Answers GET /api/v1/me with a fixed person, as fast as the server's frame allows.
 #[derive(Parser)]
@@ -57,6 +63,61 @@ async fn me() -> Json<Me> {
     })
 }
 
+/// The same for `/verify`.
+async fn verify() -> Response {
+    const UUID: &str = "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10";
+    const EMAIL: &str = "user-00000000@bench.example";
+    let said = [
+        ("remote-user", EMAIL),
+        ("remote-email", EMAIL),
+        ("remote-name", "User 00000000"),
+        ("remote-groups", ""),
+        ("x-auth-request-user", UUID),
+        ("x-auth-request-email", EMAIL),
+        ("x-auth-request-groups", ""),
+        ("offboard-user", UUID),
+        ("offboard-company", UUID),
+        ("offboard-role", "member"),
+        ("offboard-scopes", "mx:user-deactivation:write"),
+        ("offboard-credential", "pat"),
+    ];
+    said.into_response()
+}
+
+/// The same for introspection, which has a body to read.
+#[derive(Serialize)]
+struct Introspection {
+    active: bool,
+    scope: &'static str,
+    username: &'static str,
+    token_type: &'static str,
+    iat: i64,
+    sub: &'static str,
+    iss: &'static str,
+    jti: &'static str,
+    name: &'static str,
+    company_uuid: &'static str,
+    role: &'static str,
+    credential: &'static str,
+}
+
+async fn introspect(_question: Bytes) -> Json<Introspection> {
+    Json(Introspection {
+        active: true,
+        scope: "mx:user-deactivation:write",
+        username: "user-00000000@bench.example",
+        token_type: "Bearer",
+        iat: 1_795_440_781,
+        sub: "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10",
+        iss: "http://127.0.0.1:18080",
+        jti: "0d0f4b8f-7c0b-4a5e-8c53-5a3e1d502f10",
+        name: "User 00000000",
+        company_uuid: "c0a8f2a4-93d5-4d6e-a1f1-2b7f0b1a9c33",
+        role: "member",
+        credential: "pat",
+    })
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { listen } = Arguments::parse();
@@ -64,8 +125,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = app().await?;
     let listener = TcpListener::bind(listen).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let router = http::framed(&app, Router::new().route("/api/v1/me", get(me)));
-    server::serve(listener, router, None, limits(), CancellationToken::new()).await;
+    let routes = Router::new()
+        .route("/api/v1/me", get(me))
+        .route("/verify", get(verify))
+        .route("/oauth2/introspect", post(introspect));
+    let framed = http::framed(&app, routes);
+    server::serve(listener, framed, None, limits(), CancellationToken::new()).await;
     Ok(())
 }
 

@@ -20,12 +20,11 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 const AUTHENTICATE: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
-    u.id, u.company_id, u.email, u.name, u.role, u.status \
+    u.id, u.company_id, u.email, u.name, u.role, u.status, t.created_at \
     FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
 const FIND_CALLER: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
-    email_key FROM users WHERE id = $1";
-const FIND_TOKEN: &str = "SELECT id, user_id, name, hint, scopes, created_at, expires_at, last_used_at, ended_at, \
-    end_reason FROM tokens WHERE id = $1";
+    email_key FROM users WHERE id = (SELECT user_id FROM tokens WHERE id = $1 AND ended_at IS NULL \
+    AND (expires_at IS NULL OR expires_at > $2))";
 const LOCK_TARGET: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
     email_key FROM users WHERE id = $1 AND company_id = $2";
 const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, password_hash = NULL \
@@ -196,7 +195,6 @@ struct Statements<'c> {
     authenticate: Statement<'c>,
     begin: Statement<'c>,
     find_caller: Statement<'c>,
-    find_token: Statement<'c>,
     lock_target: Statement<'c>,
     deactivate: Statement<'c>,
     end_tokens: Statement<'c>,
@@ -214,7 +212,6 @@ impl<'c> Statements<'c> {
             authenticate: connection.prepare(&numbered(AUTHENTICATE))?,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             find_caller: connection.prepare(&numbered(FIND_CALLER))?,
-            find_token: connection.prepare(&numbered(FIND_TOKEN))?,
             lock_target: connection.prepare(&numbered(LOCK_TARGET))?,
             deactivate: connection.prepare(&numbered(DEACTIVATE))?,
             end_tokens: connection.prepare(&numbered(END_TOKENS))?,
@@ -233,8 +230,7 @@ impl<'c> Statements<'c> {
         let (entry, request, now) = (work.new_id(), work.new_id(), work.clock.now().0);
         self.authenticate.query_row([digest], |_| Ok(()))?;
         self.begin.execute([])?;
-        self.find_caller.query_row([actor], |_| Ok(()))?;
-        self.find_token.query_row([token], |_| Ok(()))?;
+        self.find_caller.query_row((token, now), |_| Ok(()))?;
         self.lock_target.query_row([subject, company], |_| Ok(()))?;
         exactly_one(self.deactivate.execute((subject, now))? as u64, target)?;
         let revoked = self.end_tokens.execute((subject, now, END_REASON))? as u64;
@@ -294,7 +290,6 @@ struct Session {
     digest: Vec<u8>,
     authenticate: tokio_postgres::Statement,
     find_caller: tokio_postgres::Statement,
-    find_token: tokio_postgres::Statement,
     lock_target: tokio_postgres::Statement,
     deactivate: tokio_postgres::Statement,
     end_tokens: tokio_postgres::Statement,
@@ -313,7 +308,6 @@ impl Session {
             digest: client.query_one(FIND_DIGEST, &[&actor_token]).await?.get(0),
             authenticate: client.prepare(AUTHENTICATE).await?,
             find_caller: client.prepare(FIND_CALLER).await?,
-            find_token: client.prepare(FIND_TOKEN).await?,
             lock_target: client.prepare(&format!("{LOCK_TARGET} FOR NO KEY UPDATE")).await?,
             deactivate: client.prepare(DEACTIVATE).await?,
             end_tokens: client.prepare(END_TOKENS).await?,
@@ -340,8 +334,7 @@ impl Session {
         let (entry, request, now) = (work.new_id(), work.new_id(), work.clock.now().0);
         self.client.query_one(&self.authenticate, &[&self.digest]).await?;
         let transaction = self.client.transaction().await?;
-        transaction.query_one(&self.find_caller, &[actor]).await?;
-        transaction.query_one(&self.find_token, &[actor_token]).await?;
+        transaction.query_one(&self.find_caller, &[actor_token, &now]).await?;
         transaction.query_one(&self.lock_target, &[&target, company]).await?;
         exactly_one(transaction.execute(&self.deactivate, &[&target, &now]).await?, target)?;
         let revoked = transaction.execute(&self.end_tokens, &[&target, &now, &END_REASON]).await?;

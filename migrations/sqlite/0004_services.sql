@@ -35,6 +35,9 @@ BEGIN INSERT INTO access_changes (user_id)
 CREATE TRIGGER companies_name_is_changed AFTER UPDATE OF id, name ON companies
 BEGIN INSERT INTO access_changes (user_id) VALUES (zeroblob(16)); END;
 
+-- A log that is never empty has a last entry, from which one can go on.
+INSERT INTO access_changes (user_id) VALUES (zeroblob(16));
+
 -- What an entry is about has more and more kinds; the program knows them. SQLite can't drop a CHECK: the table is made anew.
 CREATE TABLE entries_aside AS SELECT * FROM audit_entries;
 DROP TABLE audit_entries;

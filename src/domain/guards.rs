@@ -140,12 +140,11 @@ pub(super) async fn caller_may_still(
         }
         Actor::User(identity) => identity,
     };
-    let user = users::find(tx, identity.user).await?.filter(|user| user.status == Status::Active);
-    let is_live = match identity.credential {
-        Credential::Token(id) => tokens::find(tx, id).await?.is_some_and(|token| token.is_live(now)),
-        Credential::Session(id) => sessions::is_live(tx, id, now).await?,
+    let owner_if_live = match identity.credential {
+        Credential::Token(id) => tokens::find_owner_if_live(tx, id, now).await?,
+        Credential::Session(id) => sessions::find_owner_if_live(tx, id, now).await?,
     };
-    Ok(match user.filter(|_| is_live) {
+    Ok(match owner_if_live.filter(|user| user.status == Status::Active) {
         Some(user) => person_may(&Identity { role: user.role, ..(**identity).clone() }, need(action), owner),
         None => Err(Refusal::CallerEnded),
     })

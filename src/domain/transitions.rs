@@ -13,9 +13,9 @@ use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
+use crate::model::session;
 use crate::model::session::Limits;
 use crate::model::user::{Status, User};
-use crate::model::{link, session, token};
 use crate::store::{self, Tx, links, tokens, users};
 
 /// How a transition is asked for.
@@ -175,13 +175,8 @@ async fn apply(
     let Transition { user, to, at, sessions_ended, tokens_revoked } = transition;
     match to {
         Status::Deactivated => {
-            users::deactivate(tx, user.id, *at).await?;
-            // Tokens before sessions, as the gate writes down their uses: who locks in one order does not deadlock.
-            *tokens_revoked = tokens::end_all_of(tx, user.id, *at, token::EndReason::OwnerDeactivated).await?;
-            *sessions_ended =
-                sessions::end_all(tx, user.id, None, *at, limits, session::EndReason::OwnerDeactivated).await?;
-            links::end_all_of(tx, user.id, *at, link::EndReason::OwnerDeactivated).await?;
-            links::end_all_made_by(tx, user.id, *at).await?;
+            let ended = users::deactivate(tx, user.id, *at, limits.idle_since(*at)).await?;
+            (*tokens_revoked, *sessions_ended) = (ended.tokens, ended.sessions);
         }
         Status::Suspended => {
             users::set_status(tx, user.id, *to, *at).await?;

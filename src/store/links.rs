@@ -1,6 +1,6 @@
 //! Links that work once, by digest; no secret is stored.
 
-use super::engine::Row;
+use super::engine::{Row, Statement};
 use super::{Error, Result, Tx};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, LinkId, UserId};
@@ -50,14 +50,24 @@ pub async fn end(tx: &mut Tx<'_>, id: LinkId, at: Timestamp, reason: EndReason) 
 
 /// Ends every link of a user that was not ended before; says how many.
 pub async fn end_all_of(tx: &mut Tx<'_>, user: UserId, at: Timestamp, reason: EndReason) -> Result<u64> {
+    let Statement(end, values) = end_all(user, at, reason);
+    tx.execute(end, &values).await
+}
+
+pub(super) fn end_all(user: UserId, at: Timestamp, reason: EndReason) -> Statement {
     const END: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
-    tx.execute(END, &[user.0.into(), at.0.into(), reason.as_str().into()]).await
+    Statement(END, vec![user.0.into(), at.0.into(), reason.as_str().into()])
 }
 
 /// Ends every link that a user made for others; says how many.
 pub async fn end_all_made_by(tx: &mut Tx<'_>, maker: UserId, at: Timestamp) -> Result<u64> {
+    let Statement(end, values) = end_made_by(maker, at);
+    tx.execute(end, &values).await
+}
+
+pub(super) fn end_made_by(maker: UserId, at: Timestamp) -> Statement {
     const END: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE made_by = $1 AND ended_at IS NULL";
-    tx.execute(END, &[maker.0.into(), at.0.into(), EndReason::MakerLostAccess.as_str().into()]).await
+    Statement(END, vec![maker.0.into(), at.0.into(), EndReason::MakerLostAccess.as_str().into()])
 }
 
 fn link(mut row: Row) -> Result<Link> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::engine::Row;
+use super::engine::{Row, Statement};
 use super::{Error, Result, Tx, users};
 use crate::model::actor::{Actor, BreakGlass, Credential, Identity};
 use crate::model::clock::Timestamp;
@@ -10,6 +10,7 @@ use crate::model::id::{CompanyId, SessionId, UserId};
 use crate::model::scope::Scopes;
 use crate::model::secret::SecretDigest;
 use crate::model::session::{EndReason, Opening, Session};
+use crate::model::user::User;
 
 /// A session together with its owner as both stand now: all that an authentication needs to know.
 #[derive(Debug, Clone)]
@@ -71,6 +72,14 @@ pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<H
     tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
 }
 
+/// The owner of a session that was neither ended nor is over; whether it has idled too long is a second question.
+pub async fn find_owner_if_live(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<Option<User>> {
+    const FIND: &str = users::select!(
+        "WHERE id = (SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2)"
+    );
+    tx.row(FIND, &[id.0.into(), now.0.into()]).await?.map(users::user).transpose()
+}
+
 /// Whether a session was neither ended nor is over; whether it has idled too long is a second question.
 pub async fn is_live(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<bool> {
     const FIND: &str = "SELECT id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
@@ -99,11 +108,15 @@ pub async fn count_live_of(
     now: Timestamp,
     idle_since: Timestamp,
 ) -> Result<u64> {
+    let Statement(count, values) = count_live(user, but, now, idle_since);
+    Ok(tx.number(count, &values).await?.unsigned_abs())
+}
+
+pub(super) fn count_live(user: UserId, but: Option<SessionId>, now: Timestamp, idle_since: Timestamp) -> Statement {
     const COUNT: &str = "SELECT COUNT(*) FROM sessions \
         WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3 AND id <> $4";
     let but = but.map_or(uuid::Uuid::nil(), |id| id.0);
-    let values = [user.0.into(), now.0.into(), idle_since.0.into(), but.into()];
-    Ok(tx.number(COUNT, &values).await?.unsigned_abs())
+    Statement(COUNT, vec![user.0.into(), now.0.into(), idle_since.0.into(), but.into()])
 }
 
 /// Whose session this is; `None` when there is none, or it is the operator's.
@@ -126,10 +139,15 @@ pub async fn end_all_of(
     at: Timestamp,
     reason: EndReason,
 ) -> Result<u64> {
+    let Statement(end, values) = end_all(user, but, at, reason);
+    tx.execute(end, &values).await
+}
+
+pub(super) fn end_all(user: UserId, but: Option<SessionId>, at: Timestamp, reason: EndReason) -> Statement {
     const END: &str = "UPDATE sessions SET ended_at = $2, end_reason = $3 \
         WHERE user_id = $1 AND ended_at IS NULL AND id <> $4";
     let but = but.map_or(uuid::Uuid::nil(), |id| id.0);
-    tx.execute(END, &[user.0.into(), at.0.into(), reason.as_str().into(), but.into()]).await
+    Statement(END, vec![user.0.into(), at.0.into(), reason.as_str().into(), but.into()])
 }
 
 /// Notes a use; an earlier one than is noted changes nothing.

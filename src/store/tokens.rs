@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::engine::Row;
+use super::engine::{Row, Statement};
 use super::{Error, Result, Tx, users};
 use crate::model::actor::{Credential, Identity};
 use crate::model::clock::Timestamp;
@@ -10,6 +10,7 @@ use crate::model::id::{CompanyId, TokenId, UserId};
 use crate::model::scope::Scopes;
 use crate::model::secret::SecretDigest;
 use crate::model::token::{EndReason, Token};
+use crate::model::user::User;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -66,6 +67,15 @@ pub async fn find(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
     tx.row(FIND, &[id.0.into()]).await?.map(token).transpose()
 }
 
+/// The owner of a token that was neither ended nor is over.
+pub async fn find_owner_if_live(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<Option<User>> {
+    const FIND: &str = users::select!(
+        "WHERE id = (SELECT user_id FROM tokens WHERE id = $1 AND ended_at IS NULL \
+         AND (expires_at IS NULL OR expires_at > $2))"
+    );
+    tx.row(FIND, &[id.0.into(), now.0.into()]).await?.map(users::user).transpose()
+}
+
 /// All tokens of a user, the newest first, ended ones included.
 pub async fn list_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Token>> {
     const LIST: &str = select!("WHERE user_id = $1 ORDER BY created_at DESC, id DESC");
@@ -104,10 +114,10 @@ pub async fn end(tx: &mut Tx<'_>, id: TokenId, at: Timestamp, reason: EndReason)
     Ok(tx.execute(END, &[id.0.into(), at.0.into(), reason.as_str().into()]).await? == 1)
 }
 
-/// Ends every token of a user that was not ended before; says how many.
-pub async fn end_all_of(tx: &mut Tx<'_>, user: UserId, at: Timestamp, reason: EndReason) -> Result<u64> {
+/// Ends every token of a user that was not ended before.
+pub(super) fn end_all(user: UserId, at: Timestamp, reason: EndReason) -> Statement {
     const END: &str = "UPDATE tokens SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
-    tx.execute(END, &[user.0.into(), at.0.into(), reason.as_str().into()]).await
+    Statement(END, vec![user.0.into(), at.0.into(), reason.as_str().into()])
 }
 
 /// Notes a use; an earlier one than is noted changes nothing.

@@ -2,14 +2,14 @@
 //!
 //! What lists and searches go by is derived from the name and the address, here, whenever one of them is written.
 
-use super::engine::{Row, Value};
-use super::{Error, Result, Tx};
+use super::engine::{Row, Statement, Value};
+use super::{Error, Result, Tx, links, sessions, tokens};
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{CompanyId, UserId};
-use crate::model::text;
 pub(super) use crate::model::user::User;
 use crate::model::user::{Role, Status};
+use crate::model::{link, session, text, token};
 
 macro_rules! columns {
     () => {
@@ -18,9 +18,10 @@ macro_rules! columns {
 }
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM users ", $rest)
+        concat!("SELECT ", $crate::store::users::columns!(), " FROM users ", $rest)
     };
 }
+pub(super) use {columns, select};
 
 /// What [`user`] takes, in this order.
 pub(super) const COLUMNS: &str = columns!();
@@ -133,11 +134,38 @@ pub async fn set_status(tx: &mut Tx<'_>, id: UserId, status: Status, since: Time
     tx.execute_one(SET, &[id.0.into(), status.as_str().into(), since.0.into()]).await
 }
 
-/// Deactivates a user that was not, and forgets its password.
-pub async fn deactivate(tx: &mut Tx<'_>, id: UserId, since: Timestamp) -> Result<()> {
+/// What [`deactivate`] ended besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Tokens that had not been ended before.
+    pub tokens: u64,
+    /// Sessions that were live.
+    pub sessions: u64,
+}
+
+/// Deactivates a user that was not, forgets its password, and ends its tokens, its sessions, its links and those that it
+/// made for others. A session counts as live if it was used after `idle_since`.
+pub async fn deactivate(tx: &mut Tx<'_>, id: UserId, since: Timestamp, idle_since: Timestamp) -> Result<Ended> {
     const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, password_hash = NULL \
         WHERE id = $1 AND status <> 'deactivated'";
-    tx.execute_one(DEACTIVATE, &[id.0.into(), since.0.into()]).await
+    // Tokens before sessions, as the gate writes down their uses: who locks in one order does not deadlock.
+    let mut answers = tx
+        .all(&[
+            Statement(DEACTIVATE, vec![id.0.into(), since.0.into()]),
+            tokens::end_all(id, since, token::EndReason::OwnerDeactivated),
+            sessions::count_live(id, None, since, idle_since),
+            sessions::end_all(id, None, since, session::EndReason::OwnerDeactivated),
+            links::end_all(id, since, link::EndReason::OwnerDeactivated),
+            links::end_made_by(id, since),
+        ])
+        .await?;
+    let lost = || Error::Broken("a deactivation lost an answer".to_owned());
+    let [deactivated, tokens, sessions, ..] = answers.as_mut_slice() else { return Err(lost()) };
+    if deactivated.changed != 1 {
+        return Err(Error::Broken(format!("{} users were deactivated where one was to be", deactivated.changed)));
+    }
+    let sessions: i64 = sessions.rows.first_mut().ok_or_else(lost)?.get(0)?;
+    Ok(Ended { tokens: tokens.changed, sessions: sessions.unsigned_abs() })
 }
 
 /// The user with this address and the hash of the password, a PHC string.

@@ -27,7 +27,7 @@ on_both_engines! {
 }
 
 /// Every page and form that needs a session: method, path, and whether it is for admins.
-const PAGES: [(&str, &str, bool); 42] = [
+const PAGES: [(&str, &str, bool); 48] = [
     ("GET", "/settings", false),
     ("GET", "/settings/profile", false),
     ("POST", "/settings/profile", false),
@@ -61,6 +61,12 @@ const PAGES: [(&str, &str, bool); 42] = [
     ("POST", "/control-center/members/{id}/tokens/{token}/delete", true),
     ("GET", "/control-center/admins", true),
     ("POST", "/control-center/admins", true),
+    ("GET", "/control-center/services", true),
+    ("POST", "/control-center/services", true),
+    ("GET", "/control-center/services/{id}/rotate", true),
+    ("POST", "/control-center/services/{id}/rotate", true),
+    ("GET", "/control-center/services/{id}/delete", true),
+    ("POST", "/control-center/services/{id}/delete", true),
     ("GET", "/control-center/audit", true),
     ("GET", "/control-center/audit/export", true),
     ("GET", "/control-center/audit/{seq}", true),
@@ -243,6 +249,9 @@ async fn every_form_leaves_exactly_one_audit_entry(engine: Engine) {
     let member_page = format!("/control-center/members/{id}");
     let token = format!("/settings/tokens/{}", lee.token_id);
     let session = platform.directory.list_sessions(lee.id).await.unwrap()[0].id;
+    let acme = platform.directory.find_company("Acme").await.unwrap().id;
+    let (service, _) = platform.directory.create_service(&operator(), "pipeline", Some(acme)).await.unwrap();
+    let service = format!("/control-center/services/{}", service.id);
     let new = "another horse entirely";
     let own: [Submission; 5] = [
         ("user.rename", "/settings/profile", &[("name", "Lee L.")]),
@@ -265,7 +274,7 @@ async fn every_form_leaves_exactly_one_audit_entry(engine: Engine) {
         assert_eq!(entries.len(), expected, "{action}: {entries:?}");
         assert!(entries.iter().all(|entry| entry.action == action && entry.person == Some(lee.id)), "{entries:?}");
     }
-    let acts: [Submission; 13] = [
+    let acts: [Submission; 16] = [
         ("user.set_role", &format!("{member_page}/admin"), &[("admin", "true")]),
         ("user.set_role", &format!("{member_page}/admin"), &[("admin", "false")]),
         ("link.create", &format!("{member_page}/invite"), &[]),
@@ -279,6 +288,9 @@ async fn every_form_leaves_exactly_one_audit_entry(engine: Engine) {
             &[("act", "deactivate"), ("user", &id), ("reason", "left")],
         ),
         ("user.reactivate", "/control-center/members/apply", &[("act", "reactivate"), ("user", &id)]),
+        ("service.create", "/control-center/services", &[("name", "gateway")]),
+        ("service.rotate", &format!("{service}/rotate"), &[]),
+        ("service.delete", &format!("{service}/delete"), &[]),
         ("company.add_domain", "/control-center/company/domains", &[("domain", "acme.test")]),
         ("company.remove_domain", "/control-center/company/domains/remove", &[("domain", "acme.test")]),
         ("company.set_policy", "/control-center/company/policy", &[("days", "90")]),
@@ -454,10 +466,12 @@ async fn what_people_write_is_text(engine: Engine) {
     let fields = [("act", "suspend"), ("user", id.as_str()), ("reason", evil), ("ticket", evil)];
     let mut pages = vec![admin.post("/control-center/members/confirm", &fields).await];
     pages.push(admin.post("/control-center/members/apply", &fields).await);
+    pages.push(admin.post("/control-center/services", &[("name", evil)]).await);
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", evil).finish();
     for path in [
         "/control-center/members?status=suspended",
         &format!("/control-center/members/{id}"),
+        "/control-center/services",
         "/control-center/audit",
         &format!("/control-center/members?{query}"),
     ] {
@@ -515,6 +529,8 @@ async fn nonsense_gets_an_error_page_and_changes_nothing(engine: Engine) {
         ("/control-center/members", vec![("email", &lee.email), ("name", "Lee")], 400),
         ("/control-center/company/domains", vec![("domain", "no domain")], 400),
         ("/control-center/company", vec![("name", "")], 400),
+        ("/control-center/services", vec![("name", "")], 400),
+        ("/control-center/services/x/delete", vec![], 404),
         ("/settings/profile", vec![("name", "")], 400),
         ("/settings/tokens", vec![("name", ""), ("expires", "30")], 400),
         ("/settings/tokens", vec![("name", "x"), ("expires", "soon")], 400),
@@ -527,6 +543,9 @@ async fn nonsense_gets_an_error_page_and_changes_nothing(engine: Engine) {
     for path in [
         "/control-center/members/x",
         "/control-center/members/00000000-0000-0000-0000-000000000000",
+        "/control-center/services/x",
+        "/control-center/services/x/rotate",
+        "/control-center/services/00000000-0000-0000-0000-000000000000/delete",
         "/control-center/audit/x",
         "/control-center/audit/-1",
         "/control-center/audit/999999999",

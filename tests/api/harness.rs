@@ -156,6 +156,11 @@ impl Platform {
         Call(self.client.request(method, format!("{}{path}", self.url)))
     }
 
+    /// As [`Platform::call`], at another node.
+    pub fn call_at(&self, node: &str, method: Method, path: &str) -> Call {
+        Call(self.client.request(method, format!("{node}{path}")))
+    }
+
     pub async fn get(&self, path: &str, token: &str) -> Answer {
         self.call(Method::GET, path).token(token).send().await
     }

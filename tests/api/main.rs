@@ -24,6 +24,7 @@ mod mail;
 mod openapi;
 mod promise;
 mod rate_limit;
+mod services;
 mod sessions;
 mod sign_in;
 mod surface;

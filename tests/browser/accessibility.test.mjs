@@ -253,6 +253,32 @@ test('the other pages of an admin', async () => {
   }
 });
 
+test('the pages about services', async () => {
+  const page = await newPage();
+  await signIn(page, 'ada@acme.example');
+  await visit(page, '/control-center/services', 'Services');
+  await page.getByLabel('Name').fill(' ');
+  await page.getByRole('button', { name: 'Create service' }).click();
+  await page.getByRole('alert').waitFor();
+  await examine(page, 'Services');
+  expectRefusal(browser.problems, 400, '/control-center/services');
+  await page.getByLabel('Name').fill(LONG);
+  await page.getByRole('button', { name: 'Create service' }).click();
+  await examine(page, `${LONG} is ready`);
+  await page.getByRole('link', { name: 'Done' }).click();
+  await examine(page, 'Services');
+  await page.getByRole('link', { name: /^Rotate/ }).click();
+  await examine(page, `Rotate the secret of ${LONG}?`);
+  await page.getByRole('button', { name: 'Rotate secret' }).click();
+  await examine(page, `The new secret of ${LONG}`);
+  await page.getByRole('link', { name: 'Done' }).click();
+  await page.getByRole('link', { name: /^Delete/ }).click();
+  await examine(page, `Delete ${LONG}?`);
+  await page.getByRole('button', { name: 'Delete service' }).click();
+  await page.getByText('The service was deleted.').waitFor();
+  await examine(page, 'Services');
+});
+
 test('the pages of a break-glass session', async () => {
   const page = await newPage();
   const { link } = await server.cli(['break-glass', 'Acme', '--reason', 'no admin is left']);

@@ -87,6 +87,26 @@ test('a token is made and deleted', async () => {
   assert.equal(await whoAmI(server.url, byToken(secret)), 401);
 });
 
+test('a service is registered and deleted', async () => {
+  const asks = async (id, secret) => {
+    const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+    const body = new URLSearchParams({ token: 'x' });
+    return (await fetch(`${server.url}/oauth2/introspect`, { method: 'POST', headers: { authorization }, body })).status;
+  };
+  await page.goto('/control-center/services');
+  await page.getByLabel('Name').fill('gateway');
+  await page.getByRole('button', { name: 'Create service' }).click();
+  const id = await page.getByLabel('Client id of the service').inputValue();
+  const secret = await page.getByLabel('Secret of the service').inputValue();
+  assert.equal(await asks(id, secret), 200);
+  await page.getByRole('link', { name: 'Done' }).click();
+  await page.getByRole('link', { name: 'Delete gateway' }).click();
+  assert.equal(await asks(id, secret), 200, 'asking changes nothing');
+  await page.getByRole('button', { name: 'Delete service' }).click();
+  await page.getByText('The service was deleted.').waitFor();
+  assert.equal(await asks(id, secret), 401);
+});
+
 test('a name, and a company’s policy, are changed', async () => {
   await page.goto('/settings/profile');
   await page.getByRole('textbox', { name: 'Name' }).fill('Ada King');

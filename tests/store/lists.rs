@@ -123,7 +123,11 @@ async fn pages_neither_skip_nor_repeat_while_users_change(engine: Engine) {
         names.extend(page.users.into_iter().map(|user| user.name));
         // Somebody on the page that was read leaves, and somebody new sorts before everybody.
         let gone = ids[round * 7];
-        scene.store.write(async move |tx| users::deactivate(tx, gone, Timestamp(NOW)).await).await.unwrap();
+        scene
+            .store
+            .write(async move |tx| users::deactivate(tx, gone, Timestamp(NOW), Timestamp(NOW)).await)
+            .await
+            .unwrap();
         scene.add("aaa", &format!("new{round}@a.example"), 0).await;
         match page.next {
             Some(next) => after = Some(next),

@@ -246,10 +246,10 @@ async fn deactivating_forgets_the_password(engine: Engine) {
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), None);
     write!(store, |tx| users::set_password_hash(tx, id, "$argon2id$…")).unwrap();
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), Some("$argon2id$…".to_owned()));
-    write!(store, |tx| users::deactivate(tx, id, NOW)).unwrap();
+    write!(store, |tx| users::deactivate(tx, id, NOW, NOW)).unwrap();
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), None);
     assert_eq!(read!(store, |tx| users::find(tx, id)).unwrap().unwrap().status, Status::Deactivated);
-    assert!(matches!(write!(store, |tx| users::deactivate(tx, id, NOW)), Err(Error::Broken(_))));
+    assert!(matches!(write!(store, |tx| users::deactivate(tx, id, NOW, NOW)), Err(Error::Broken(_))));
     let unknown = UserId(random());
     assert!(write!(store, |tx| users::set_password_hash(tx, unknown, "x")).is_err());
 }
@@ -302,8 +302,9 @@ async fn a_token_ends_once_and_all_of_an_owner_at_once(engine: Engine) {
     assert!(write!(store, |tx| tokens::end(tx, one, NOW, EndReason::Deleted)).unwrap());
     assert!(!write!(store, |tx| tokens::end(tx, one, later, EndReason::Deleted)).unwrap());
     assert_eq!(read!(store, |tx| tokens::count_not_ended(tx, ada)).unwrap(), 2);
-    assert_eq!(write!(store, |tx| tokens::end_all_of(tx, ada, later, EndReason::OwnerDeactivated)).unwrap(), 2);
-    assert_eq!(write!(store, |tx| tokens::end_all_of(tx, ada, later, EndReason::OwnerDeactivated)).unwrap(), 0);
+    assert_eq!(write!(store, |tx| users::deactivate(tx, ada, later, NOW)).unwrap().tokens, 2);
+    write!(store, |tx| users::set_status(tx, ada, Status::Active, later)).unwrap();
+    assert_eq!(write!(store, |tx| users::deactivate(tx, ada, Timestamp(later.0 + 1), NOW)).unwrap().tokens, 0);
     assert_eq!(read!(store, |tx| tokens::find(tx, one)).unwrap().unwrap().ended, Some((NOW, EndReason::Deleted)));
     for id in [second.id, third.id] {
         let ended = read!(store, |tx| tokens::find(tx, id)).unwrap().unwrap().ended;

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::super::admission::with_view_age;
 use super::super::app::App;
@@ -22,14 +23,8 @@ use crate::model::service::Service;
 /// What a service learns of a good credential (RFC 7662, section 2.2); of any other, only that it is not active.
 #[derive(Serialize, ToSchema)]
 struct Introspection<'a> {
-    /// Whether the credential is good at this instant
+    /// Whether the credential is good at this instant; where it is not, this stands alone
     active: bool,
-    #[serde(flatten)]
-    about: Option<About<'a>>,
-}
-
-#[derive(Serialize, ToSchema)]
-struct About<'a> {
     /// What it may be used for, with spaces between
     #[schema(example = "mx:user-deactivation:write")]
     scope: String,
@@ -45,18 +40,21 @@ struct About<'a> {
     iat: i64,
     /// The person's UUID
     #[schema(example = "5a3e1d50-7c0b-4a5e-8c53-0d0f4b8f2f10")]
-    sub: String,
+    #[schema(value_type = String)]
+    sub: Uuid,
     /// This server
     iss: &'a str,
     /// The credential's UUID
     #[schema(example = "0d0f4b8f-7c0b-4a5e-8c53-5a3e1d502f10")]
-    jti: String,
+    #[schema(value_type = String)]
+    jti: Uuid,
     /// What the person is called
     #[schema(example = "Ada Admin")]
     name: &'a str,
     /// The person's company
     #[schema(example = "c0a8f2a4-93d5-4d6e-a1f1-2b7f0b1a9c33")]
-    company_uuid: String,
+    #[schema(value_type = String)]
+    company_uuid: Uuid,
     /// What the person may do
     #[schema(example = "mendix_admin")]
     role: &'static str,
@@ -136,36 +134,37 @@ async fn answer(app: &App, service: &Service, request: Request) -> Result<Respon
     let Ok(admitted) = app.gate.authenticate(&secret, Use::Counts).await? else { return Ok(inactive()) };
     Ok(match &admitted.actor {
         Actor::User(identity) if service.may_ask_about(identity.company) => {
-            let about = Some(about(app, &admitted, identity));
-            with_view_age(Json(Introspection { active: true, about }).into_response(), admitted.view_age)
+            with_view_age(Json(about(app, &admitted, identity)).into_response(), admitted.view_age)
         }
         Actor::User(_) | Actor::Operator | Actor::BreakGlass(_) => inactive(),
     })
 }
 
-fn about<'a>(app: &'a App, admitted: &Admitted, identity: &'a Identity) -> About<'a> {
+fn about<'a>(app: &'a App, admitted: &Admitted, identity: &'a Identity) -> Introspection<'a> {
     let (credential, jti) = match admitted.credential {
-        Credential::Token(id) => ("pat", id.to_string()),
-        Credential::Session(id) => ("session", id.to_string()),
+        Credential::Token(id) => ("pat", id.0),
+        Credential::Session(id) => ("session", id.0),
     };
-    About {
+    Introspection {
+        active: true,
         scope: identity.scopes.to_string(),
         username: &identity.email,
         token_type: "Bearer",
         exp: admitted.expires_at.map(|at| at.0.div_euclid(1_000_000)),
         iat: admitted.issued_at.0.div_euclid(1_000_000),
-        sub: identity.user.to_string(),
+        sub: identity.user.0,
         iss: &app.settings.public_url,
         jti,
         name: &identity.name,
-        company_uuid: identity.company.to_string(),
+        company_uuid: identity.company.0,
         role: identity.role.as_str(),
         credential,
     }
 }
 
 fn inactive() -> Response {
-    Json(Introspection { active: false, about: None }).into_response()
+    const INACTIVE: &str = r#"{"active":false}"#;
+    ([(header::CONTENT_TYPE, "application/json")], INACTIVE).into_response()
 }
 
 /// A failure in the words of OAuth.

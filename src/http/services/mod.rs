@@ -23,5 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// The same for gateways that ask with the method and path of the request that they hold.
 pub(super) fn gateways() -> Router<App> {
-    Router::new().route("/verify/{*path}", any(forward::verify_original))
+    Router::new()
+        .route("/verify/", any(forward::verify_original))
+        .route("/verify/{*path}", any(forward::verify_original))
 }

@@ -118,6 +118,15 @@ impl Engine {
     }
 }
 
+/// A statement with its values.
+pub(in crate::store) struct Statement(pub(in crate::store) &'static str, pub(in crate::store) Vec<Value>);
+
+/// What one of many statements gave: rows, or how many it changed.
+pub(in crate::store) struct Answer {
+    pub(in crate::store) rows: Vec<Row>,
+    pub(in crate::store) changed: u64,
+}
+
 /// A transaction (in `write`), or a connection outside of one (in `read`).
 pub struct Tx<'t>(Inner<'t>);
 
@@ -160,6 +169,15 @@ impl Tx<'_> {
             Inner::PostgresRead(_) | Inner::PostgresWrite(_) => {
                 self.row(&format!("{sql} FOR NO KEY UPDATE"), parameters).await
             }
+        }
+    }
+
+    /// Runs statements none of which needs another's answer; in this order, but without waiting in between.
+    pub(in crate::store) async fn all(&mut self, statements: &[Statement]) -> Result<Vec<Answer>> {
+        match &mut self.0 {
+            Inner::Sqlite(connection) => sqlite::statement::all(connection, statements),
+            Inner::PostgresRead(_) => Err(Error::Broken("a read tried to write".to_owned())),
+            Inner::PostgresWrite(transaction) => postgres::statement::all(transaction, statements).await,
         }
     }
 

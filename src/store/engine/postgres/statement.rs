@@ -3,7 +3,7 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use super::super::{Error, Result, Row, Value};
+use super::super::{Answer, Error, Result, Row, Statement, Value};
 
 pub(in crate::store::engine) async fn rows(
     client: &impl deadpool_postgres::GenericClient,
@@ -18,6 +18,30 @@ pub(in crate::store::engine) async fn rows(
         rows.push(Row((0..row.len()).map(|column| value(&row, column)).collect::<Result<_>>()?));
     }
     Ok(rows)
+}
+
+/// Statements that need not wait for each other's answers: sent at once, done in this order.
+pub(in crate::store::engine) async fn all(
+    client: &impl deadpool_postgres::GenericClient,
+    statements: &[Statement],
+) -> Result<Vec<Answer>> {
+    // Prepared first: one that is new waits for the server, and would be overtaken.
+    let mut prepared = Vec::with_capacity(statements.len());
+    for Statement(sql, parameters) in statements {
+        prepared.push((client.prepare_cached(sql).await.map_err(|error| classify(&error))?, parameters));
+    }
+    let answers = prepared.iter().map(async |(statement, parameters)| {
+        let found = client.query_raw(statement, *parameters).await.map_err(|error| classify(&error))?;
+        let mut found = std::pin::pin!(found);
+        let mut rows = Vec::new();
+        while let Some(row) =
+            futures_util::TryStreamExt::try_next(&mut found).await.map_err(|error| classify(&error))?
+        {
+            rows.push(Row((0..row.len()).map(|column| value(&row, column)).collect::<Result<_>>()?));
+        }
+        Ok(Answer { rows, changed: found.rows_affected().unwrap_or(0) })
+    });
+    futures_util::future::try_join_all(answers).await
 }
 
 pub(in crate::store::engine) async fn execute(

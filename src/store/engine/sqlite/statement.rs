@@ -3,7 +3,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode};
 
-use super::super::{Error, Result, Row, Value};
+use super::super::{Answer, Error, Result, Row, Statement, Value};
 
 pub(in crate::store::engine) fn rows(connection: &mut Connection, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(sql).map_err(classify)?;
@@ -22,6 +22,18 @@ pub(in crate::store::engine) fn execute(connection: &mut Connection, sql: &str, 
     let mut statement = connection.prepare_cached(sql).map_err(classify)?;
     bind(&mut statement, parameters)?;
     statement.raw_execute().map(|count| count as u64).map_err(classify)
+}
+
+pub(in crate::store::engine) fn all(connection: &mut Connection, statements: &[Statement]) -> Result<Vec<Answer>> {
+    let answer = |Statement(sql, parameters): &Statement| {
+        let gives_rows = connection.prepare_cached(sql).map_err(classify)?.column_count() > 0;
+        Ok(if gives_rows {
+            Answer { rows: rows(connection, sql, parameters)?, changed: 0 }
+        } else {
+            Answer { rows: Vec::new(), changed: execute(connection, sql, parameters)? }
+        })
+    };
+    statements.iter().map(answer).collect()
 }
 
 /// To SQLite `$2` is a name, numbered by first appearance: each is bound by the number in its name.
