@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::access::{self, Freshness};
 use crate::domain::Policy;
+use crate::http::SharedLimit;
 use crate::http::server::Limits;
 use crate::model::Invalid;
 use crate::model::clock::parse_duration;
@@ -60,6 +61,7 @@ pub const KEYS: &[Key] = &[
         "2000000",
         "How many credentials one process remembers, some 700 bytes each (1000 to 100000000)",
     ),
+    key("redis_url", "", "Where nodes count requests together: `redis://HOST:6379`; by default each counts its own"),
     key("session_idle", "30m", "How long a session lives unused (1m to 30d)"),
     key("session_lifetime", "12h", "How long a session lives, however much it is used (1m to 365d)"),
     key("invitation_lifetime", "7d", "How long the link works with which a new user sets a password (1m to 365d)"),
@@ -331,6 +333,7 @@ impl Resolved {
                 "off" => Ok(None),
                 quota => Quota::parse(quota).map(Some),
             })?,
+            shared_limit: self.optional("redis_url", SharedLimit::open)?,
             trusted_proxies: trusted_proxies.clone(),
             tls,
             body_limit: self.read("body_limit", |text| number(text, 1024, 16 * 1024 * 1024))?,
@@ -354,6 +357,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// The limit per token, and per address without one.
     pub rate_limit: Option<Quota>,
+    /// Where the nodes count together.
+    pub shared_limit: Option<SharedLimit>,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Certificate chain and key.
@@ -412,9 +417,9 @@ fn networks(text: &str) -> Result<Vec<IpNet>, Invalid> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(network).collect()
 }
 
-/// Hides the password in the URL of a database or mail server.
+/// Hides the password in the URL of another server.
 fn mask(key: &Key, value: &str) -> String {
-    if !matches!(key.name, "database" | "smtp_url") || value.is_empty() || value.starts_with("sqlite:") {
+    if !matches!(key.name, "database" | "smtp_url" | "redis_url") || value.is_empty() || value.starts_with("sqlite:") {
         return value.to_owned();
     }
     let masked = Url::parse(value).ok().and_then(|mut url| {

@@ -148,6 +148,7 @@ fn wire(
     let directory = Directory::new(store, clock.clone(), entropy.clone(), policy);
     let settings = Settings {
         rate_limit: config.rate_limit,
+        shared_limit: config.shared_limit.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         body_limit: config.body_limit,
         body_timeout: config.body_timeout,

@@ -51,7 +51,7 @@ async fn answer(
         Err(Failure::NoCredential) if dialect.door == Door::Api && request.method().is_safe() => {
             authenticate_session(app, dialect, circumstances, request.headers()).await
         }
-        Err(failure) => Err(count_stranger(app, circumstances, failure)),
+        Err(failure) => Err(count_stranger(app, circumstances, failure).await),
     };
     let (response, decision) = match admitted {
         Ok(Admitted { caller, decision, view_age }) => {
@@ -85,13 +85,13 @@ async fn authenticate(
     let admitted = match authenticated {
         Ok(Ok(admitted)) => admitted,
         Ok(Err(refusal)) => {
-            let (failure, decision) = count_stranger(app, circumstances, Failure::RejectedCredential(refusal));
+            let (failure, decision) = count_stranger(app, circumstances, Failure::RejectedCredential(refusal)).await;
             slow_down(decision).await;
             return Err((failure, decision));
         }
-        Err(error) => return Err(count_stranger(app, circumstances, error.into())),
+        Err(error) => return Err(count_stranger(app, circumstances, error.into()).await),
     };
-    count_caller(app, dialect, circumstances, admitted.actor, admitted.credential, admitted.view_age)
+    count_caller(app, dialect, circumstances, admitted.actor, admitted.credential, admitted.view_age).await
 }
 
 async fn authenticate_session(
@@ -101,16 +101,17 @@ async fn authenticate_session(
     headers: &HeaderMap,
 ) -> Result<Admitted, Refused> {
     match console::signed_in(app, headers).await {
-        None => Err(count_stranger(app, circumstances, Failure::NoCredential)),
+        None => Err(count_stranger(app, circumstances, Failure::NoCredential).await),
         Some(Ok(Ok(visit))) => {
             count_caller(app, dialect, circumstances, visit.actor, Credential::Session(visit.session), visit.view_age)
+                .await
         }
-        Some(Ok(Err(refusal))) => Err(count_stranger(app, circumstances, Failure::RejectedCredential(refusal))),
-        Some(Err(failure)) => Err(count_stranger(app, circumstances, failure)),
+        Some(Ok(Err(refusal))) => Err(count_stranger(app, circumstances, Failure::RejectedCredential(refusal)).await),
+        Some(Err(failure)) => Err(count_stranger(app, circumstances, failure).await),
     }
 }
 
-fn count_caller(
+async fn count_caller(
     app: &App,
     dialect: Dialect,
     circumstances: Circumstances,
@@ -118,7 +119,7 @@ fn count_caller(
     credential: Credential,
     view_age: Option<Duration>,
 ) -> Result<Admitted, Refused> {
-    let decision = app.limiter.check(Key::Credential(credential), app.clock.monotonic());
+    let decision = app.limiter.check(Key::Credential(credential), app.clock.monotonic()).await;
     if decision.is_some_and(|decision| !decision.allowed) {
         app.metrics.rate_limited("credential");
         return Err((Failure::RateLimited, decision));
@@ -150,8 +151,8 @@ fn presented(headers: &HeaderMap) -> Result<Secret, Failure> {
 }
 
 /// Counts a request without a good token by its address.
-pub(super) fn count_stranger(app: &App, circumstances: Circumstances, failure: Failure) -> Refused {
-    let decision = app.limiter.check(Key::address(circumstances.address), app.clock.monotonic());
+pub(super) async fn count_stranger(app: &App, circumstances: Circumstances, failure: Failure) -> Refused {
+    let decision = app.limiter.check(Key::address(circumstances.address), app.clock.monotonic()).await;
     if decision.is_some_and(|decision| !decision.allowed) {
         app.metrics.rate_limited("address");
         return (Failure::RateLimited, decision);

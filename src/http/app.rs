@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
 use super::console::Assets;
-use super::limit::Limiter;
+use super::limit::{Limiter, SharedLimit};
 use super::metrics::Metrics;
 use super::request_log::RequestLog;
 use super::streams::Streams;
@@ -25,6 +25,8 @@ use crate::outbound::mail::Mailer;
 pub struct Settings {
     /// How often one credential, or one address without, may ask; `None` switches limits and slow-downs off.
     pub rate_limit: Option<Quota>,
+    /// Where the nodes count together; `None` counts in each.
+    pub shared_limit: Option<SharedLimit>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The most bytes of a body.
@@ -83,7 +85,7 @@ impl App {
             clock,
             entropy,
             mailer,
-            limiter: Limiter::new(settings.rate_limit),
+            limiter: Limiter::new(settings.rate_limit, settings.shared_limit.clone()),
             metrics: Metrics::new(),
             request_log: RequestLog::new(),
             assets: Assets::new(),

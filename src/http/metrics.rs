@@ -1,5 +1,6 @@
 //! What Prometheus reads at `/metrics`. One registry a server, so that two in one process share nothing.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -7,8 +8,11 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::access::View;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -35,11 +39,26 @@ pub(super) struct Metrics {
     deactivations: Counter,
     refusals: Family<ReasonLabels, Counter>,
     rate_limited: Family<ReasonLabels, Counter>,
+    state: State,
 }
+
+/// How things stand, as it is looked up whenever somebody reads.
+struct State {
+    lease: Gauge,
+    view_age: FloatGauge,
+    remembered: Gauge,
+    shared_limit: Gauge,
+}
+
+type FloatGauge = Gauge<f64, AtomicU64>;
 
 impl Metrics {
     /// What Prometheus reads: its text format, version 0.0.4.
-    pub(super) fn encode(&self) -> Result<String, std::fmt::Error> {
+    pub(super) fn encode(&self, view: View, shared_limit: Option<bool>) -> Result<String, std::fmt::Error> {
+        self.state.lease.set(view.is_trusted.into());
+        self.state.view_age.set(view.age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+        self.state.remembered.set(i64::try_from(view.remembered).unwrap_or(i64::MAX));
+        self.state.shared_limit.set(shared_limit.unwrap_or(false).into());
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(prometheus_text(&text))
@@ -58,7 +77,18 @@ impl Metrics {
         registry.register("refusals", "Requests refused, by reason", refusals.clone());
         let rate_limited = Family::default();
         registry.register("rate_limited", "Requests over the rate limit, by what was counted", rate_limited.clone());
-        Self { registry, requests, durations, deactivations, refusals, rate_limited }
+        let (lease, view_age, remembered) = (Gauge::default(), FloatGauge::default(), Gauge::default());
+        let shared_limit = Gauge::default();
+        registry.register("lease_alive", "Whether this node may trust what it remembers (0 or 1)", lease.clone());
+        registry.register("view_age_seconds", "How old what this node remembers may be", view_age.clone());
+        registry.register("remembered_credentials", "Credentials in this node's memory", remembered.clone());
+        registry.register(
+            "shared_limit_up",
+            "Whether rate limits are counted with the other nodes (0 or 1); 0 where no Redis is given",
+            shared_limit.clone(),
+        );
+        let state = State { lease, view_age, remembered, shared_limit };
+        Self { registry, requests, durations, deactivations, refusals, rate_limited, state }
     }
 
     /// A request was answered and, where it says why, refused: by its credential, or a known caller by the rules.
@@ -136,7 +166,8 @@ mod tests {
     fn the_text_is_what_every_version_of_prometheus_reads() {
         let metrics = Metrics::new();
         metrics.request(&Method::GET, "/a", StatusCode::OK, Duration::from_millis(3), Some("why"));
-        let text = metrics.encode().unwrap();
+        let view = View { is_trusted: true, age: Some(Duration::from_millis(1500)), remembered: 7 };
+        let text = metrics.encode(view, None).unwrap();
         for line in [
             "# HELP offboard_requests_total Requests answered.",
             "# TYPE offboard_requests_total counter",
@@ -144,6 +175,10 @@ mod tests {
             "# TYPE offboard_request_duration_seconds histogram",
             r#"offboard_request_duration_seconds_bucket{le="0.005",route="/a"} 1"#,
             r#"offboard_refusals_total{reason="why"} 1"#,
+            "offboard_lease_alive 1",
+            "offboard_view_age_seconds 1.5",
+            "offboard_remembered_credentials 7",
+            "offboard_shared_limit_up 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }

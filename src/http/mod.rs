@@ -37,6 +37,7 @@ use utoipa_axum::routes;
 pub use app::{App, Settings};
 use failure::{Dialect, Failure};
 use frame::Circumstances;
+pub use limit::SharedLimit;
 
 /// Every route of the server.
 pub fn router(app: &App) -> Router {

@@ -34,7 +34,7 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-    match app.metrics.encode() {
+    match app.metrics.encode(app.gate.view(), app.limiter.is_shared(app.clock.monotonic())) {
         Ok(text) => ([(header::CONTENT_TYPE, TYPE)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics can not be written");

@@ -83,6 +83,7 @@ impl Platform {
         let directory = || Directory::new(Arc::clone(&store), clock.clone(), entropy.clone(), policy());
         let mut settings = Settings {
             rate_limit: None,
+            shared_limit: None,
             trusted_proxies: Vec::new(),
             body_limit: 4096,
             body_timeout: Duration::from_secs(2),

@@ -11,6 +11,7 @@ mod companies;
 mod config;
 mod demo;
 mod durability;
+mod gateways;
 mod harness;
 mod http;
 mod import;

@@ -37,13 +37,13 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
         Ok(Some(visitor)) => visitor,
         Ok(None) => {
             let key = Key::address(circumstances.address);
-            let refused = over_limit(&app, key, "address", None, circumstances);
+            let refused = over_limit(&app, key, "address", None, circumstances).await;
             return refused.unwrap_or_else(|| to_sign_in(&app, &request));
         }
         Err(failure) => return page::problem(&app, None, &failure, circumstances.request),
     };
     let key = Key::Credential(Credential::Session(visitor.visit.session));
-    if let Some(refused) = over_limit(&app, key, "credential", Some(&visitor), circumstances) {
+    if let Some(refused) = over_limit(&app, key, "credential", Some(&visitor), circumstances).await {
         return refused;
     }
     request.extensions_mut().insert(visitor.clone());
@@ -73,21 +73,21 @@ pub(super) async fn admins_only(State(app): State<App>, request: Request, next: 
 /// The layer around pages that need no session: strangers are counted by address.
 pub(super) async fn guests(State(app): State<App>, request: Request, next: Next) -> Response {
     let circumstances = Circumstances::of(&request);
-    match over_limit(&app, Key::address(circumstances.address), "address", None, circumstances) {
+    match over_limit(&app, Key::address(circumstances.address), "address", None, circumstances).await {
         Some(refused) => refused,
         None => run(&app, None, circumstances, request, next).await,
     }
 }
 
 /// Counts a request; the page of who asks too often.
-fn over_limit(
+async fn over_limit(
     app: &App,
     key: Key,
     counted: &'static str,
     visitor: Option<&Visitor>,
     circumstances: Circumstances,
 ) -> Option<Response> {
-    let refused = app.limiter.check(key, app.clock.monotonic()).filter(|decision| !decision.allowed)?;
+    let refused = app.limiter.check(key, app.clock.monotonic()).await.filter(|decision| !decision.allowed)?;
     app.metrics.rate_limited(counted);
     let mut response = page::problem(app, visitor, &Failure::RateLimited, circumstances.request);
     refused.write(response.headers_mut());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -14,23 +14,28 @@ use crate::model::id::ServiceId;
 use crate::model::secret::{Kind, Secret};
 use crate::model::service::Service;
 
+/// What a client is asked for that shows none, or a wrong one.
+pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"offboard\"");
+
 /// The service, good at this instant, and the secret that it showed. Who is none is counted by address.
 pub(super) async fn authenticate(
     app: &App,
     circumstances: Circumstances,
     headers: &HeaderMap,
 ) -> Result<(Arc<Service>, Secret), Refused> {
-    let stranger = |failure| count_stranger(app, circumstances, failure);
-    let (id, secret) = presented(headers).map_err(stranger)?;
+    match find(app, circumstances, headers).await {
+        Ok(found) => Ok(found),
+        Err(failure) => Err(count_stranger(app, circumstances, failure).await),
+    }
+}
+
+async fn find(app: &App, circumstances: Circumstances, headers: &HeaderMap) -> Result<(Arc<Service>, Secret), Failure> {
+    let (id, secret) = presented(headers)?;
     let turn = take_turn(app, circumstances).await;
     let authenticated = app.gate.authenticate_service(&secret).await;
     drop(turn);
-    match authenticated {
-        Ok(Ok(service)) if service.id == id => Ok((service, secret)),
-        Ok(Ok(_)) => Err(stranger(Failure::MalformedCredential)),
-        Ok(Err(refusal)) => Err(stranger(Failure::RejectedCredential(refusal))),
-        Err(error) => Err(stranger(error.into())),
-    }
+    let service = authenticated?.map_err(Failure::RejectedCredential)?;
+    if service.id == id { Ok((service, secret)) } else { Err(Failure::MalformedCredential) }
 }
 
 /// What the one `Authorization` header holds.

@@ -67,7 +67,7 @@ async fn answer(app: &App, circumstances: Circumstances, headers: &HeaderMap, mu
         .extend(headers.get_all(REQUIRED_SCOPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into()));
     match judge(app, circumstances, headers, &required).await {
         Ok(response) => response,
-        Err(failure) => refuse(app, circumstances, failure),
+        Err(failure) => refuse(app, circumstances, failure).await,
     }
 }
 
@@ -146,7 +146,7 @@ fn insufficient_scope() -> Response {
 }
 
 /// 401 for what a credential could mend, 403 for the rest.
-fn refuse(app: &App, circumstances: Circumstances, failure: Failure) -> Response {
+async fn refuse(app: &App, circumstances: Circumstances, failure: Failure) -> Response {
     const CHALLENGE: &str = "Bearer realm=\"offboard\"";
     const WRONG: &str = "Bearer realm=\"offboard\", error=\"invalid_token\"";
     let challenge = |text| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, HeaderValue::from_static(text))]);
@@ -155,7 +155,7 @@ fn refuse(app: &App, circumstances: Circumstances, failure: Failure) -> Response
         Failure::NoCredential => challenge(CHALLENGE).into_response(),
         Failure::MalformedCredential | Failure::RejectedCredential(_) => {
             // Counted, so that guessing waits its turn; the gateway gets its answer all the same.
-            let _ = count_stranger(app, circumstances, failure.clone());
+            let _ = count_stranger(app, circumstances, failure.clone()).await;
             challenge(WRONG).into_response()
         }
         Failure::Unavailable(_) => forbidden("unavailable"),

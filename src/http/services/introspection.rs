@@ -206,7 +206,7 @@ pub(super) fn render(failure: &Failure) -> Response {
     let headers = response.headers_mut();
     match failure {
         _ if status == StatusCode::UNAUTHORIZED => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"offboard\""));
+            headers.insert(header::WWW_AUTHENTICATE, client::CHALLENGE);
         }
         Failure::Unavailable(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
@@ -54,6 +54,9 @@ pub(super) async fn stream_revocations(State(app): State<App>, headers: HeaderMa
         Ok(found) => found,
         Err((failure, decision)) => {
             let mut response = DIALECT.answer(&failure, circumstances.request);
+            if response.status() == StatusCode::UNAUTHORIZED {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, client::CHALLENGE);
+            }
             if let Some(decision) = decision {
                 decision.write(response.headers_mut());
             }

@@ -24,7 +24,7 @@ use statement::classify;
 /// The longest that one try of an operation may take, once it has a connection.
 const TRY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a transaction is tried that others got in the way of.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 8;
 /// What a deployment may want otherwise.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {

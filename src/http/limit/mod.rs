@@ -1,4 +1,7 @@
-//! Rate limits: the generic cell rate algorithm, per credential and per address, in this process.
+//! Rate limits: the generic cell rate algorithm, per credential and per address; in this process and, where there is a
+//! Redis server, [shared](shared) by all nodes.
+
+mod shared;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -10,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::model::actor::Credential;
 use crate::model::quota::Quota;
+pub use shared::SharedLimit;
 
 /// Who is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,18 +87,22 @@ fn period_headers(period: Duration) -> Option<(HeaderName, HeaderName)> {
 /// One step of the algorithm. `arrival` is the theoretical arrival time that was kept, `now` the monotonic time;
 /// gives the arrival time to keep. A refused request keeps what there was.
 fn step(arrival: Duration, now: Duration, quota: Quota) -> (Duration, Decision) {
+    let next = arrival.max(now) + quota.interval();
+    let debt = next.saturating_sub(now);
+    let decision = decide(debt, quota);
+    (if decision.allowed { next } else { arrival }, decision)
+}
+
+/// What follows from the debt that a request would leave: how far ahead of its time it comes.
+fn decide(debt: Duration, quota: Quota) -> Decision {
     let interval = quota.interval();
     let tolerance = interval * quota.burst();
-    let next = arrival.max(now) + interval;
-    let debt = next.saturating_sub(now);
-    let room = |debt: Duration| {
-        let left = tolerance.saturating_sub(debt).as_nanos() / interval.as_nanos().max(1);
-        u32::try_from(left).unwrap_or(u32::MAX).min(quota.burst())
-    };
     if debt <= tolerance {
-        (next, Decision { quota, allowed: true, remaining: room(debt), reset: debt })
+        let left = tolerance.saturating_sub(debt).as_nanos() / interval.as_nanos().max(1);
+        let remaining = u32::try_from(left).unwrap_or(u32::MAX).min(quota.burst());
+        Decision { quota, allowed: true, remaining, reset: debt }
     } else {
-        (arrival, Decision { quota, allowed: false, remaining: 0, reset: debt.saturating_sub(tolerance) })
+        Decision { quota, allowed: false, remaining: 0, reset: debt.saturating_sub(tolerance) }
     }
 }
 
@@ -105,14 +113,15 @@ const KEYS_PER_SHARD: usize = 65_536;
 /// Counts everybody who asks.
 pub(super) struct Limiter {
     quota: Option<Quota>,
+    shared: Option<SharedLimit>,
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
 
 impl Limiter {
     /// `None` lets everything through.
-    pub(super) fn new(quota: Option<Quota>) -> Self {
-        Self { quota, hasher: RandomState::new(), shards: Default::default() }
+    pub(super) fn new(quota: Option<Quota>, shared: Option<SharedLimit>) -> Self {
+        Self { quota, shared, hasher: RandomState::new(), shards: Default::default() }
     }
 
     /// Whether a request would be refused now, without counting it.
@@ -122,7 +131,22 @@ impl Limiter {
     }
 
     /// Counts one request; `None` where there is no limit.
-    pub(super) fn check(&self, key: Key, now: Duration) -> Option<Decision> {
+    ///
+    /// What comes to this node alone is counted in any case: it is a part of all, and holds when Redis is gone.
+    pub(super) async fn check(&self, key: Key, now: Duration) -> Option<Decision> {
+        let own = self.check_here(key, now)?;
+        match (&self.shared, self.quota) {
+            (Some(shared), Some(quota)) if own.allowed => Some(shared.check(key, quota, now).await.unwrap_or(own)),
+            _ => Some(own),
+        }
+    }
+
+    /// Whether the nodes share their counts at present; `None` where they were not asked to.
+    pub(super) fn is_shared(&self, now: Duration) -> Option<bool> {
+        self.shared.as_ref().map(|shared| shared.is_there(now))
+    }
+
+    fn check_here(&self, key: Key, now: Duration) -> Option<Decision> {
         let quota = self.quota?;
         let mut shard = self.shard(&key);
         let (arrival, decision) = step(shard.get(&key).copied().unwrap_or_default(), now, quota);
@@ -165,10 +189,10 @@ mod tests {
 
     #[test]
     fn a_burst_is_let_in_and_then_one_an_interval() {
-        let limiter = Limiter::new(Some(quota("3/1m")));
+        let limiter = Limiter::new(Some(quota("3/1m")), None);
         let key = Key::address([127, 0, 0, 1].into());
         let mut now = Duration::from_secs(1000);
-        let ask = |now| limiter.check(key, now).unwrap();
+        let ask = |now| limiter.check_here(key, now).unwrap();
         assert_eq!(
             [ask(now), ask(now), ask(now)].map(|decision| (decision.allowed, decision.remaining)),
             [(true, 2), (true, 1), (true, 0)]
@@ -191,18 +215,18 @@ mod tests {
 
     #[test]
     fn a_flood_of_addresses_is_forgotten_before_those_who_used_most() {
-        let limiter = Limiter::new(Some(quota("600/1m")));
+        let limiter = Limiter::new(Some(quota("600/1m")), None);
         let now = Duration::from_secs(1);
         let busy = Key::address([192, 0, 2, 1].into());
         for _ in 0..600 {
-            limiter.check(busy, now);
+            limiter.check_here(busy, now);
         }
         for address in 0..2 * (SHARDS * KEYS_PER_SHARD) as u128 {
-            limiter.check(Key::Address(Ipv6Addr::from_bits(address << 64).into()), now);
+            limiter.check_here(Key::Address(Ipv6Addr::from_bits(address << 64).into()), now);
         }
         let kept: usize = limiter.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
         assert!(kept <= SHARDS * KEYS_PER_SHARD);
-        assert!(!limiter.check(busy, now).unwrap().allowed);
+        assert!(!limiter.check_here(busy, now).unwrap().allowed);
     }
 
     proptest! {
