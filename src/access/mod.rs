@@ -148,6 +148,7 @@ pub enum Use {
 }
 
 /// What this process may trust at an instant.
+#[derive(Clone, Copy)]
 enum Trust {
     /// What it remembers, at this place.
     Memory(Place),
@@ -193,7 +194,8 @@ impl Gate {
         let judged = match self.judge(&entry, now, view_age) {
             // Another node may have noted a use meanwhile, of which no commit tells.
             Err(Refusal::Expired) if matches!(entry.held, Held::Session(_)) && view_age.is_none() => {
-                let Some(entry) = self.ask(secret, self.memory.place()).await? else {
+                let trust = self.trust(Now::read(&*self.clock)).await?;
+                let Some(entry) = self.ask(secret, trust).await? else {
                     return Ok(Err(Refusal::Unknown));
                 };
                 return Ok(self.judge(&entry, now, None).inspect(|admitted| self.note(&entry, admitted, counts, now)));
@@ -250,14 +252,11 @@ impl Gate {
     /// Finds what stands behind a secret; and how old the view is that says so, where it is not the present one.
     async fn find(&self, secret: &Secret) -> Result<(Option<Arc<Entry>>, Option<Duration>)> {
         let now = Now::read(&*self.clock);
-        let place = match self.trust(now).await? {
-            Trust::Memory(place) => match self.memory.get(&secret.digest()) {
-                Some(entry) => return Ok((Some(entry), None)),
-                None => place,
-            },
-            Trust::Database(place) => place,
-        };
-        match self.ask(secret, place).await {
+        let trust = self.trust(now).await?;
+        if let (Trust::Memory(_), Some(entry)) = (trust, self.memory.get(&secret.digest())) {
+            return Ok((Some(entry), None));
+        }
+        match self.ask(secret, trust).await {
             Ok(found) => Ok((found, None)),
             Err(error) => match self.remembered_all_the_same(secret, now) {
                 Some((entry, age)) => Ok((Some(entry), Some(age))),
@@ -275,13 +274,13 @@ impl Gate {
         Ok(if self.lease.is_alive(now) { Trust::Memory(place) } else { Trust::Database(place) })
     }
 
-    /// Asks the database, and remembers its answer.
-    async fn ask(&self, secret: &Secret, place: Place) -> Result<Option<Arc<Entry>>> {
+    /// Asks the database, and remembers its answer. Who has no lease asks for a proof as well that it is the present state.
+    async fn ask(&self, secret: &Secret, trust: Trust) -> Result<Option<Arc<Entry>>> {
         let digest = secret.digest();
         let late = |_| Error::Unavailable("the database did not answer in time".to_owned());
-        let Some(held) = tokio::time::timeout(PATIENCE, self.read(secret.kind(), digest)).await.map_err(late)?? else {
-            return Ok(None);
-        };
+        let read = self.read(secret.kind(), digest, trust);
+        let Some(held) = tokio::time::timeout(PATIENCE, read).await.map_err(late)?? else { return Ok(None) };
+        let (Trust::Memory(place) | Trust::Database(place)) = trust;
         let pending = match &held {
             Held::Session(held) => self.pending_use(Credential::Session(held.session)),
             Held::Token(_) | Held::Service(_) => None,
@@ -291,7 +290,7 @@ impl Gate {
         Ok(Some(entry))
     }
 
-    async fn read(&self, kind: Kind, digest: SecretDigest) -> Result<Option<Held>> {
+    async fn read(&self, kind: Kind, digest: SecretDigest, trust: Trust) -> Result<Option<Held>> {
         let work = async move |tx: &mut crate::store::Tx<'_>| {
             Ok(match kind {
                 Kind::Token => tokens::find_held(tx, digest).await?.map(Held::Token),
@@ -300,7 +299,10 @@ impl Gate {
                 Kind::Link => None,
             })
         };
-        self.store.read(work).await
+        match trust {
+            Trust::Memory(_) => self.store.read(work).await,
+            Trust::Database(_) => self.store.read_certain(work).await,
+        }
     }
 
     /// What an old view says, where the deployment wants that rather than nothing.

@@ -78,6 +78,18 @@ impl Store {
         self.engine.read(work).await
     }
 
+    /// As [`Store::read`], for who trusts nothing else: the state was the present one, also where a server that was replaced
+    /// by its standby still answers.
+    ///
+    /// # Errors
+    /// Those of the engine and of the work itself; and when the server can't show that it is the one that counts.
+    pub async fn read_certain<T, F>(&self, work: F) -> Result<T>
+    where
+        F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.engine.read_certain(work).await
+    }
+
     /// Runs statements as one durable transaction: all take hold, or none. When this has returned, no process on the
     /// database trusts a memory any more that is older, whether or not this transaction changed anything: what it found
     /// done may have been done by another a moment ago.

@@ -25,6 +25,8 @@ use crate::model::service::Service;
 
 /// How often a stream says that it is alive, and has told everything.
 const ALIVE: Duration = Duration::from_secs(1);
+/// How long a stream waits for its node to know the present state again, before it ends.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks by itself whether there is news, and whether its service still stands.
 const INTERVAL: Duration = Duration::from_millis(50);
 
@@ -95,6 +97,9 @@ impl Telling {
         cursor: Option<String>,
         place: Place,
     ) -> Result<Self, Failure> {
+        if !app.gate.view().is_trusted {
+            return Err(Failure::Unavailable("no lease".to_owned()));
+        }
         // Before anything is read, so that what comes meanwhile is looked at.
         let heard = app.gate.heard();
         let looked = app.clock.monotonic();
@@ -134,6 +139,11 @@ impl Telling {
             return Err(Failure::Unavailable("stopping".to_owned()));
         }
         self.app.gate.authenticate_service(&self.secret).await?.map_err(Failure::RejectedCredential)?;
+        // Before the log is read: what a node reads without a lease may be the log of a server that was replaced.
+        if !self.app.gate.view().is_trusted {
+            let waited = self.app.clock.monotonic().saturating_sub(self.looked);
+            return if waited < PATIENCE { Ok(()) } else { Err(Failure::Unavailable("no lease".to_owned())) };
+        }
         let is_due = self.app.clock.monotonic().saturating_sub(self.looked) >= ALIVE;
         if woken || is_due {
             self.look().await?;

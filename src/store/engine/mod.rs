@@ -103,6 +103,17 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::read`], and what was read was the present state: see [`Tx::prove`].
+    pub(in crate::store) async fn read_certain<T, F>(&self, work: F) -> Result<T>
+    where
+        F: AsyncFn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(engine) => engine.read(work),
+            Self::Postgres(engine) => engine.read_certain(work).await,
+        }
+    }
+
     /// Runs statements as one durable transaction: when this returns `Ok`, all of them are on disk; when `Err`,
     /// none took hold, save that after [`Error::Unavailable`] one can't know.
     /// May run the work again from the start when two transactions got into each other's way.
@@ -179,6 +190,15 @@ impl Tx<'_> {
             Inner::PostgresRead(_) => Err(Error::Broken("a read tried to write".to_owned())),
             Inner::PostgresWrite(transaction) => postgres::statement::all(transaction, statements).await,
         }
+    }
+
+    /// Makes the commit of this transaction a proof that the server is still the primary. One that was cut off and replaced
+    /// by its standby goes on answering from what it has; but it can commit no more where commits wait for the standby, and
+    /// a message in the write-ahead log makes one of a transaction that only read.
+    async fn prove(&mut self) -> Result<()> {
+        const PROVE: &str = "SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' \
+            THEN CAST(pg_logical_emit_message(TRUE, 'offboard', '') AS TEXT) END";
+        self.rows(PROVE, &[]).await.map(|_| ())
     }
 
     /// What changed after a place in the log of changed access.

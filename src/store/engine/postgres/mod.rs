@@ -95,12 +95,21 @@ impl Postgres {
     }
 
     pub(super) async fn write<T>(&self, work: impl AsyncFn(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.commit(work, false).await
+    }
+
+    /// Reads in a transaction whose commit proves that the server is the primary.
+    pub(super) async fn read_certain<T>(&self, work: impl AsyncFn(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.commit(work, true).await
+    }
+
+    async fn commit<T>(&self, work: impl AsyncFn(&mut Tx<'_>) -> Result<T>, prove: bool) -> Result<T> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             let mut client = self.pool.get().await.map_err(unavailable)?;
             let mut committing = false;
-            match within_timeout(transact(&mut client, &work, &mut committing)).await {
+            match within_timeout(transact(&mut client, &work, prove, &mut committing)).await {
                 Err(Error::Conflict(_)) if attempt < ATTEMPTS => {}
                 Err(Error::Unavailable(reason)) => {
                     let lost_before_commit = lost(&client, &reason) && !committing;
@@ -120,11 +129,15 @@ impl Postgres {
 async fn transact<T>(
     client: &mut Object,
     work: &impl AsyncFn(&mut Tx<'_>) -> Result<T>,
+    prove: bool,
     committing: &mut bool,
 ) -> Result<T> {
     let transaction = client.transaction().await.map_err(|error| classify(&error))?;
     let mut tx = Tx(Inner::PostgresWrite(transaction));
     let value = work(&mut tx).await?;
+    if prove {
+        tx.prove().await?;
+    }
     if let Inner::PostgresWrite(transaction) = tx.0 {
         *committing = true;
         transaction.commit().await.map_err(|error| classify(&error))?;
