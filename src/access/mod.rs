@@ -195,7 +195,7 @@ impl Gate {
             // Another node may have noted a use meanwhile, of which no commit tells.
             Err(Refusal::Expired) if matches!(entry.held, Held::Session(_)) && view_age.is_none() => {
                 let trust = self.trust(Now::read(&*self.clock)).await?;
-                let Some(entry) = self.ask(secret, trust).await? else {
+                let Some(entry) = Box::pin(self.ask(secret, trust)).await? else {
                     return Ok(Err(Refusal::Unknown));
                 };
                 return Ok(self.judge(&entry, now, None).inspect(|admitted| self.note(&entry, admitted, counts, now)));
@@ -256,7 +256,8 @@ impl Gate {
         if let (Trust::Memory(_), Some(entry)) = (trust, self.memory.get(&secret.digest())) {
             return Ok((Some(entry), None));
         }
-        match self.ask(secret, trust).await {
+        // Apart, as what is rare below: a check that finds what it looks for is not to carry the room for all this about.
+        match Box::pin(self.ask(secret, trust)).await {
             Ok(found) => Ok((found, None)),
             Err(error) => match self.remembered_all_the_same(secret, now) {
                 Some((entry, age)) => Ok((Some(entry), Some(age))),
@@ -267,7 +268,10 @@ impl Gate {
 
     async fn trust(&self, now: Now) -> Result<Trust> {
         if let Some(revision) = self.store.revision(now.monotonic)? {
-            return self.revisions.listen(self, revision).await.map(Trust::Memory);
+            return match self.revisions.heard_at(revision) {
+                Some(place) => Ok(Trust::Memory(place)),
+                None => Box::pin(self.revisions.listen(self, revision)).await.map(Trust::Memory),
+            };
         }
         // The place before the lease: what is read afterwards is newer.
         let place = self.memory.place();

@@ -38,7 +38,14 @@ impl Gate {
                         error = self.take_part(&node, inbox) => error,
                     }
                 }
-                Err(error) => error,
+                Err(error) => {
+                    if !self.lease.is_alive(Now::read(&*self.clock))
+                        && let Err(error) = self.store.ask_any_server()
+                    {
+                        tracing::error!(%error, "this node can ask no server");
+                    }
+                    error
+                }
             };
             if !was_lost || !matches!(error, Error::Unavailable(_)) {
                 tracing::warn!(%error, "the lease is not renewed: without one, every check asks the database");

@@ -33,9 +33,6 @@ impl Revisions {
     /// Hears of every commit up to this revision; gives the place in the log that what is read from now on is at least
     /// as new as.
     pub(super) async fn listen(&self, gate: &Gate, revision: Revision) -> Result<Place> {
-        if let Some(place) = self.heard_at(revision) {
-            return Ok(place);
-        }
         let _one_at_a_time = self.listening.lock().await;
         if let Some(place) = self.heard_at(revision) {
             return Ok(place);
@@ -53,7 +50,8 @@ impl Revisions {
         Ok(place)
     }
 
-    fn heard_at(&self, revision: Revision) -> Option<Place> {
+    /// The place, if there was no commit since it was heard.
+    pub(super) fn heard_at(&self, revision: Revision) -> Option<Place> {
         self.heard.load().as_ref().filter(|heard| heard.revision == revision).map(|heard| heard.place)
     }
 }

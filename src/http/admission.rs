@@ -49,7 +49,7 @@ async fn answer(
         Ok(token) => authenticate(app, dialect, circumstances, &token).await,
         // What another site has a browser send carries the cookie too: a session reads, and changes nothing.
         Err(Failure::NoCredential) if dialect.door == Door::Api && request.method().is_safe() => {
-            authenticate_session(app, dialect, circumstances, request.headers()).await
+            Box::pin(authenticate_session(app, dialect, circumstances, request.headers())).await
         }
         Err(failure) => Err(count_stranger(app, circumstances, failure).await),
     };

@@ -25,6 +25,17 @@ impl Store {
     }
 }
 
+impl Store {
+    /// For a node whose lease is over and that can't join: asks whatever server answers. What it says is certain only by
+    /// [`Store::read_certain`].
+    ///
+    /// # Errors
+    /// None that a node could mend.
+    pub fn ask_any_server(&self) -> Result<()> {
+        self.engine.ask_any_server()
+    }
+}
+
 impl Inbox {
     /// Waits until a writer tells of changes; `None` when the connection is lost.
     pub async fn next(&mut self) -> Option<News> {

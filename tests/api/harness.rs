@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::database::{Database, Engine};
 
 /// As by default, but refusals do not wait.
-fn gate_policy() -> offboard::access::Policy {
+pub fn gate_policy() -> offboard::access::Policy {
     offboard::access::Policy { sessions: policy().sessions, ..offboard::access::Policy::default() }
 }
 

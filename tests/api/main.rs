@@ -21,6 +21,7 @@ mod harness;
 mod identifiers;
 mod links;
 mod mail;
+mod nodes;
 mod openapi;
 mod promise;
 mod rate_limit;

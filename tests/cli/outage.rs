@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use offboard::model::clock::{Clock, SystemClock};
 use url::Url;
 
 use crate::harness::{ADA, DEACTIVATE, Host, LEE, Token, assert_members, offboard, string};
@@ -105,16 +107,78 @@ async fn a_write_does_not_wait_for_ever() {
     assert_in_order(&server, &admin, &leaver);
 }
 
-#[tokio::test]
-async fn postgresql_that_is_gone_is_an_outage_until_it_is_back() {
-    let host = Host::with_people(Engine::Postgres).await;
-    let (admin, leaver) = admin_and_leaver(&host);
+/// A server on PostgreSQL, and what it is connected by.
+fn behind_a_cable(host: &Host, settings: &[(&str, &str)]) -> (Server, Cable) {
     let mut url = Url::parse(host.database.url()).unwrap();
     let cable = Cable::to(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432)));
     url.set_port(Some(cable.address.port())).unwrap();
     let mut command = offboard();
     command.current_dir(&host.folder).args(["--database", url.as_str(), "serve", "--listen", "127.0.0.1:0"]);
-    let server = Server::spawn(command).ready();
+    command.envs(settings.iter().copied());
+    (Server::spawn(command).ready(), cable)
+}
+
+/// Asks until the answer is of this status, and gives that answer.
+#[track_caller]
+fn me_until(server: &Server, token: &Token, status: u16) -> Answer {
+    let clock = SystemClock::start();
+    while clock.monotonic() < Duration::from_secs(10) {
+        let answer = server.me(token);
+        if answer.status == status {
+            return answer;
+        }
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    panic!("no {status} within ten seconds");
+}
+
+#[tokio::test]
+async fn a_strict_node_refuses_when_its_lease_is_over_and_postgresql_gone() {
+    let host = Host::with_people(Engine::Postgres).await;
+    let (admin, _) = admin_and_leaver(&host);
+    let (server, cable) = behind_a_cable(&host, &[]);
+    assert_eq!(server.me(&admin).status, 200);
+    cable.cut();
+    assert_eq!(me_until(&server, &admin, 503).header("offboard-view-age"), None);
+    let metrics = server.get("/metrics").body;
+    assert!(metrics.lines().any(|line| line == "offboard_lease_alive 0"), "{metrics}");
+    cable.mend();
+    assert_eq!(server.me(&admin).status, 200);
+}
+
+#[tokio::test]
+async fn best_effort_trusts_an_old_view_for_a_while_and_says_how_old_it_is() {
+    let host = Host::with_people(Engine::Postgres).await;
+    let (admin, _) = admin_and_leaver(&host);
+    let stranger = host.token(LEE, DEACTIVATE);
+    let settings = [("OFFBOARD_FRESHNESS", "best_effort"), ("OFFBOARD_STALE_LIMIT", "6s")];
+    let (server, cable) = behind_a_cable(&host, &settings);
+    let clock = SystemClock::start();
+    while !server.get("/metrics").body.lines().any(|line| line == "offboard_lease_alive 1") {
+        assert!(clock.monotonic() < Duration::from_secs(5), "it never gets a lease");
+    }
+    let fresh = server.me(&admin);
+    assert_eq!((fresh.status, fresh.header("offboard-view-age")), (200, None));
+    cable.cut();
+    let clock = SystemClock::start();
+    let age = loop {
+        let answer = server.me(&admin);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        if let Some(age) = answer.header("offboard-view-age") {
+            break age.parse::<u64>().unwrap();
+        }
+        assert!(clock.monotonic() < Duration::from_secs(5), "it never says how old its view is");
+    };
+    assert!((1..=6).contains(&age), "{age}");
+    assert_eq!(server.me(&stranger).status, 503, "whom it does not remember it does not let in");
+    assert_eq!(me_until(&server, &admin, 503).header("offboard-view-age"), None, "not for ever");
+}
+
+#[tokio::test]
+async fn postgresql_that_is_gone_is_an_outage_until_it_is_back() {
+    let host = Host::with_people(Engine::Postgres).await;
+    let (admin, leaver) = admin_and_leaver(&host);
+    let (server, cable) = behind_a_cable(&host, &[]);
     assert_eq!(server.me(&admin).status, 200);
     cable.cut();
     assert_out_of_order(&server, &admin, &leaver);

@@ -188,7 +188,7 @@ async fn what_can_not_be_told_one_by_one_is_said_so(engine: Engine) {
 async fn a_mark_that_is_none_of_this_log_tells_nothing(engine: Engine) {
     let fixture = Fixture::make(engine).await;
     fixture.database.db_execute("UPDATE users SET role = role").await;
-    for made_up in ["1", "x", "1:2:3", "7-00", "9:", "99999999999999999999:1:"] {
+    for made_up in ["1", "x", "1:2:3", "7-00", "9:", "99999999999999999999:1:", "0-1:1:", "0-x"] {
         let mark = Mark::parse(made_up).unwrap();
         assert_eq!(fixture.after(Some(&mark)).await.users, None, "{made_up}");
     }

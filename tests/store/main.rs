@@ -10,5 +10,6 @@ mod changes;
 mod credentials;
 mod engine;
 mod lists;
+mod nodes;
 mod operations;
 mod schema;

@@ -24,6 +24,8 @@ use crate::model::secret::Secret;
 
 /// How often a stream looks whether its owner may still see it, and whether there is news: the promise is a second.
 const INTERVAL: Duration = Duration::from_millis(400);
+/// How long a look may take: with the interval, less than that second.
+const PATIENCE: Duration = Duration::from_millis(450);
 /// How often a silent stream sends something, so that a connection that is gone is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -82,20 +84,28 @@ impl Watch {
             if self.app.is_stopping() {
                 return News::Unknown;
             }
-            match self.app.gate.authenticate_session(&self.secret, Use::Passes).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) => return News::Ended,
-                // Who can't be known to be let in is not: the browser asks again.
+            // Who can't be known to be let in, in time, is not: the browser asks again.
+            match tokio::time::timeout(PATIENCE, self.look()).await {
+                Ok(None) => {}
+                Ok(Some(news)) => return news,
                 Err(_) => return News::Unknown,
             }
-            match self.app.directory.pulse(self.company).await {
-                Ok(pulse) if pulse == self.pulse => {}
-                Ok(pulse) => {
-                    self.pulse = pulse;
-                    return News::Changed;
-                }
-                Err(_) => return News::Unknown,
+        }
+    }
+
+    async fn look(&mut self) -> Option<News> {
+        match self.app.gate.authenticate_session(&self.secret, Use::Passes).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => return Some(News::Ended),
+            Err(_) => return Some(News::Unknown),
+        }
+        match self.app.directory.pulse(self.company).await {
+            Ok(pulse) if pulse == self.pulse => None,
+            Ok(pulse) => {
+                self.pulse = pulse;
+                Some(News::Changed)
             }
+            Err(_) => Some(News::Unknown),
         }
     }
 }

@@ -136,7 +136,9 @@ impl Limiter {
     pub(super) async fn check(&self, key: Key, now: Duration) -> Option<Decision> {
         let own = self.check_here(key, now)?;
         match (&self.shared, self.quota) {
-            (Some(shared), Some(quota)) if own.allowed => Some(shared.check(key, quota, now).await.unwrap_or(own)),
+            (Some(shared), Some(quota)) if own.allowed => {
+                Some(Box::pin(shared.check(key, quota, now)).await.unwrap_or(own))
+            }
             _ => Some(own),
         }
     }

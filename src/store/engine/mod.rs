@@ -67,6 +67,14 @@ impl Engine {
         }
     }
 
+    /// Asks whatever server answers, not only the one that this node joined at.
+    pub(in crate::store) fn ask_any_server(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(engine) => engine.ask_any_server(),
+        }
+    }
+
     /// Returns when no node trusts a memory any more that is older than this call. On SQLite the commit alone outdates
     /// what is remembered.
     pub(in crate::store) async fn pass_barrier(&self) {
@@ -196,9 +204,7 @@ impl Tx<'_> {
     /// by its standby goes on answering from what it has; but it can commit no more where commits wait for the standby, and
     /// a message in the write-ahead log makes one of a transaction that only read.
     async fn prove(&mut self) -> Result<()> {
-        const PROVE: &str = "SELECT CASE WHEN current_setting('synchronous_standby_names') <> '' \
-            THEN CAST(pg_logical_emit_message(TRUE, 'offboard', '') AS TEXT) END";
-        self.rows(PROVE, &[]).await.map(|_| ())
+        self.rows(concat!("SELECT ", postgres::proof!()), &[]).await.map(|_| ())
     }
 
     /// What changed after a place in the log of changed access.

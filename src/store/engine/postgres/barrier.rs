@@ -100,7 +100,8 @@ struct Link {
 impl Link {
     async fn open(connector: &Connector, writer: Uuid) -> Result<Self> {
         const LIST: &str = "SELECT id, renewals FROM nodes";
-        const TELL: &str = "SELECT pg_notify($1, $2)";
+        // A server that was replaced by its standby tells nobody who counts: its commit must show that it is not one.
+        const TELL: &str = concat!("SELECT pg_notify($1, $2), ", super::proof!());
         const REMOVE: &str = "DELETE FROM nodes WHERE id = $1 AND renewals = $2";
         let (client, notices) = connector.connect().await?;
         listen(&client, &Channels::heard(writer)).await?;

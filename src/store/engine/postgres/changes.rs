@@ -10,13 +10,21 @@ use super::statement::classify;
 use crate::model::id::UserId;
 use crate::store::changes::{Changes, KEPT, LIMIT, Mark};
 
-/// What transactions changed that were not visible in the snapshot `$1`, and are now. Of a database that was copied from
+/// What transactions changed that were not visible at the mark `$1`, and are now. Of a database that was copied from
 /// another cluster, those of the other are none: their numbers lie ahead.
 ///
-/// One row at least: the snapshot of now, and whether changes since `$1` may have been forgotten.
-pub(super) const LIST: &str = "SELECT CAST(pg_current_snapshot() AS TEXT), \
-    (SELECT below > pg_snapshot_xmin(seen.snapshot) FROM access_changes_forgotten), changes.user_id \
-    FROM (SELECT CAST($1 AS TEXT)::pg_snapshot AS snapshot) seen \
+/// A mark is the life of the server and a snapshot. After a crash, and on a standby that was promoted, numbers of
+/// transactions that left no trace are given again, so that a snapshot of before says nothing; both begin their
+/// statistics anew, and the time of that tells one life from another.
+///
+/// One row at least: the mark of now, and whether changes since `$1` may have been forgotten.
+pub(super) const LIST: &str = "SELECT server.life || '-' || CAST(pg_current_snapshot() AS TEXT), \
+    server.life <> seen.life \
+        OR (SELECT below > pg_snapshot_xmin(seen.snapshot) FROM access_changes_forgotten), changes.user_id \
+    FROM (SELECT CAST(CAST(EXTRACT(EPOCH FROM stats_reset) * 1000000 AS BIGINT) AS TEXT) AS life \
+        FROM pg_stat_bgwriter) server, \
+    (SELECT split_part(CAST($1 AS TEXT), '-', 1) AS life, \
+        CAST(split_part(CAST($1 AS TEXT), '-', 2) AS pg_snapshot) AS snapshot) seen \
     LEFT JOIN LATERAL (SELECT user_id FROM access_changes \
         WHERE xid >= pg_snapshot_xmin(seen.snapshot) AND NOT pg_visible_in_snapshot(xid, seen.snapshot) \
         AND pg_visible_in_snapshot(xid, pg_current_snapshot()) LIMIT 1001) changes ON TRUE";

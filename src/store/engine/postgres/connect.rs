@@ -71,6 +71,13 @@ impl Connector {
     }
 }
 
+/// Which server this is, and since when it runs: another one is another.
+pub(super) async fn server(client: &Client) -> std::result::Result<String, tokio_postgres::Error> {
+    const SERVER: &str = "SELECT CONCAT_WS(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port(), \
+        current_setting('cluster_name'))";
+    client.query_one(SERVER, &[]).await?.try_get(0)
+}
+
 /// Runs a connection until its client is dropped or it is lost.
 fn drive<S, T>(mut connection: Connection<S, T>) -> mpsc::UnboundedReceiver<Notification>
 where

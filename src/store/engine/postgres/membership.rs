@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::super::{Error, Result};
 use super::changes;
-use super::connect::Connector;
+use super::connect::{self, Connector};
 use super::notice::{Channels, Round, late, listen, lost};
 use super::statement::classify;
 use crate::store::changes::{Changes, Mark};
@@ -28,6 +28,7 @@ pub(in crate::store) struct Membership {
     /// Renews, so that a slow commit holds up no notice.
     hand: Client,
     statements: Statements,
+    server: String,
 }
 
 /// What a node is told.
@@ -56,12 +57,22 @@ impl Membership {
             confirm: ear.prepare(CONFIRM).await.map_err(failed)?,
             renew: hand.prepare(RENEW).await.map_err(failed)?,
         };
-        let itself = Round { writer: id, number: 0 };
-        hand.query(CONFIRM, &[&channel, &itself.to_string()]).await.map_err(failed)?;
-        hears(&mut notices, itself).await?;
+        // To itself alone: the others take it for no round.
+        let probe = format!("joining {}", id.simple());
+        hand.query(CONFIRM, &[&channel, &probe]).await.map_err(failed)?;
+        hears(&mut notices, &probe).await?;
         changes::forget_foreign(&hand).await?;
         hand.execute(JOIN, &[&id]).await.map_err(failed)?;
-        Ok((Self { id, ear, hand, statements }, Notices(notices)))
+        let server = connect::server(&ear).await.map_err(failed)?;
+        if connect::server(&hand).await.map_err(failed)? != server {
+            return Err(Error::Unavailable("two servers answer in turn".to_owned()));
+        }
+        Ok((Self { id, ear, hand, statements, server }, Notices(notices)))
+    }
+
+    /// Where it joined.
+    pub(super) fn server(&self) -> &str {
+        &self.server
     }
 
     /// What changed after a place in the log.
@@ -110,25 +121,27 @@ impl Notices {
     /// Waits until a writer tells of changes. Gives the writers' latest rounds, or `None` when the connection is lost.
     pub(in crate::store) async fn next(&mut self) -> Option<Vec<Round>> {
         let mut latest = HashMap::new();
-        let mut note = |notice: &Notification| {
+        let note = |latest: &mut HashMap<Uuid, u64>, notice: &Notification| {
             if let Ok(round) = notice.payload().parse::<Round>() {
                 let number = latest.entry(round.writer).or_insert(round.number);
                 *number = round.number.max(*number);
             }
         };
-        note(&self.0.recv().await?);
-        while let Ok(notice) = self.0.try_recv() {
-            note(&notice);
+        while latest.is_empty() {
+            note(&mut latest, &self.0.recv().await?);
+            while let Ok(notice) = self.0.try_recv() {
+                note(&mut latest, &notice);
+            }
         }
         Some(latest.into_iter().map(|(writer, number)| Round { writer, number }).collect())
     }
 }
 
 /// Makes sure that notices arrive: through a pooler that gives each transaction another connection they do not.
-async fn hears(notices: &mut mpsc::UnboundedReceiver<Notification>, itself: Round) -> Result<()> {
+async fn hears(notices: &mut mpsc::UnboundedReceiver<Notification>, probe: &str) -> Result<()> {
     in_time(async {
         while let Some(notice) = notices.recv().await {
-            if notice.payload().parse() == Ok(itself) {
+            if notice.payload() == probe {
                 return Ok(());
             }
         }

@@ -1,6 +1,15 @@
 //! PostgreSQL: a pool of connections, one transaction each, tried again when two got into each other's way; and the nodes
 //! that share the database.
 
+/// Makes the commit of a transaction that only reads, or only gives notice, wait for the standby, where commits do.
+macro_rules! proof {
+    () => {
+        "CASE WHEN current_setting('synchronous_standby_names') <> '' \
+         THEN CAST(pg_logical_emit_message(TRUE, 'offboard', '') AS TEXT) END"
+    };
+}
+pub(super) use proof;
+
 mod barrier;
 pub(super) mod changes;
 mod connect;
@@ -8,8 +17,11 @@ mod membership;
 mod notice;
 pub(super) mod statement;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use deadpool_postgres::{Hook, HookError, Object, Pool, PoolError, Runtime};
 use uuid::Uuid;
 
@@ -33,8 +45,11 @@ pub struct PostgresOptions {
 }
 
 pub(in crate::store) struct Postgres {
-    pool: Pool,
+    /// Of a node with a lease: connections to the server that gave it alone. Another one may have been replaced.
+    pool: ArcSwap<Pool>,
+    is_bound: AtomicBool,
     connector: Connector,
+    connections: usize,
     barrier: Barrier,
 }
 
@@ -42,27 +57,35 @@ impl Postgres {
     /// Connects; `process` tells this process from others on the database.
     pub(super) async fn open(url: &str, options: &PostgresOptions, process: Uuid) -> Result<Self> {
         let connector = Connector::parse(url)?;
-        let pool = Pool::builder(connector.manager())
-            .max_size(options.connections)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(Duration::from_secs(5)))
-            .create_timeout(Some(Duration::from_secs(6)))
-            .recycle_timeout(Some(Duration::from_secs(5)))
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move { client.batch_execute(SESSION).await.map_err(HookError::Backend) })
-            }))
-            .build()
-            .map_err(|error| Error::Broken(error.to_string()))?;
+        let pool = pool(&connector, options.connections, None)?;
         let mut client = pool.get().await.map_err(unavailable)?;
         migrate::postgres(&mut client).await?;
         drop(client);
         let barrier = Barrier::new(connector.clone(), process);
-        Ok(Self { pool, connector, barrier })
+        Ok(Self {
+            pool: ArcSwap::from_pointee(pool),
+            is_bound: AtomicBool::new(false),
+            connector,
+            connections: options.connections,
+            barrier,
+        })
     }
 
-    /// Becomes a node that writers wait for.
+    /// Becomes a node that writers wait for. From now on only the server that it joined at is asked.
     pub(super) async fn join(&self, id: Uuid) -> Result<(Membership, Notices)> {
-        Membership::join(&self.connector, id).await
+        let (membership, notices) = Membership::join(&self.connector, id).await?;
+        let server = membership.server().to_owned();
+        self.pool.store(Arc::new(pool(&self.connector, self.connections, Some(server))?));
+        self.is_bound.store(true, Ordering::SeqCst);
+        Ok((membership, notices))
+    }
+
+    /// Asks whatever server answers; for who has no lease.
+    pub(super) fn ask_any_server(&self) -> Result<()> {
+        if self.is_bound.swap(false, Ordering::SeqCst) {
+            self.pool.store(Arc::new(pool(&self.connector, self.connections, None)?));
+        }
+        Ok(())
     }
 
     /// Returns when no node trusts a memory any more that is older than this call.
@@ -74,7 +97,7 @@ impl Postgres {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let client = self.pool.get().await.map_err(unavailable)?;
+            let client = self.pool.load_full().get().await.map_err(unavailable)?;
             let outcome = within_timeout(work(&mut Tx(Inner::PostgresRead(&client)))).await;
             match outcome {
                 Err(Error::Unavailable(reason)) if lost(&client, &reason) && attempt <= self.pooled() => {
@@ -91,7 +114,7 @@ impl Postgres {
 
     /// How many connections there may be that the server has closed and nobody has noticed yet.
     fn pooled(&self) -> usize {
-        self.pool.status().max_size
+        self.connections
     }
 
     pub(super) async fn write<T>(&self, work: impl AsyncFn(&mut Tx<'_>) -> Result<T>) -> Result<T> {
@@ -107,7 +130,7 @@ impl Postgres {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let mut client = self.pool.get().await.map_err(unavailable)?;
+            let mut client = self.pool.load_full().get().await.map_err(unavailable)?;
             let mut committing = false;
             match within_timeout(transact(&mut client, &work, prove, &mut committing)).await {
                 Err(Error::Conflict(_)) if attempt < ATTEMPTS => {}
@@ -123,6 +146,31 @@ impl Postgres {
             }
         }
     }
+}
+
+/// Connections to whatever server answers or, where one is named, to that one alone.
+fn pool(connector: &Connector, connections: usize, server: Option<String>) -> Result<Pool> {
+    let prepare = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+        let server = server.clone();
+        Box::pin(async move {
+            client.batch_execute(SESSION).await.map_err(HookError::Backend)?;
+            match server {
+                Some(server) if connect::server(client).await.map_err(HookError::Backend)? != server => {
+                    Err(HookError::message("another server answered than the one that this node joined at"))
+                }
+                _ => Ok(()),
+            }
+        })
+    });
+    Pool::builder(connector.manager())
+        .max_size(connections)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(Duration::from_secs(5)))
+        .create_timeout(Some(Duration::from_secs(6)))
+        .recycle_timeout(Some(Duration::from_secs(5)))
+        .post_create(prepare)
+        .build()
+        .map_err(|error| Error::Broken(error.to_string()))
 }
 
 /// One try. Dropping the transaction unfinished rolls it back.
