@@ -153,6 +153,7 @@ async fn app() -> Result<App, Box<dyn Error>> {
     let directory = Directory::new(store, clock.clone(), entropy.clone(), Policy::default());
     let settings = Settings {
         rate_limit: None,
+        shared_limit: None,
         trusted_proxies: Vec::new(),
         body_limit: 256 * 1024,
         body_timeout: Duration::from_secs(10),

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -106,9 +106,10 @@ pub(super) struct Question {
     ),
     security(("Service" = [])),
 )]
-pub(super) async fn introspect(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
+pub(super) async fn introspect(State(app): State<App>, request: Request) -> Response {
     let circumstances = Circumstances::of(&request);
-    let service = match client::authenticate(&app, circumstances, &headers).await {
+    let (parts, body) = request.into_parts();
+    let service = match client::authenticate(&app, circumstances, &parts.headers).await {
         Ok((service, _)) => service,
         Err((failure, decision)) => {
             let mut response = render(&failure);
@@ -118,7 +119,7 @@ pub(super) async fn introspect(State(app): State<App>, headers: HeaderMap, reque
             return response;
         }
     };
-    match answer(&app, &service, request).await {
+    match answer(&app, &service, Request::from_parts(parts, body)).await {
         Ok(response) => response,
         Err(failure) => render(&failure),
     }
