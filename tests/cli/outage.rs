@@ -114,7 +114,7 @@ fn behind_a_cable(host: &Host, settings: &[(&str, &str)]) -> (Server, Cable) {
     url.set_port(Some(cable.address.port())).unwrap();
     let mut command = offboard();
     command.current_dir(&host.folder).args(["--database", url.as_str(), "serve", "--listen", "127.0.0.1:0"]);
-    command.envs(settings.iter().copied());
+    command.env("OFFBOARD_RATE_LIMIT", "off").envs(settings.iter().copied());
     (Server::spawn(command).ready(), cable)
 }
 
