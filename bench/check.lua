@@ -9,21 +9,15 @@
 -- With LOOK `check` every answer is looked at. That costs the client some microseconds an answer, so measured runs go
 -- without: wrk itself counts statuses above 399, and bench/run compares sizes and the server's own count of statuses.
 
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "tally.lua")
+
 local LINE = 43
 -- Up to so many requests are made once, at the start. More of them would be too much for the memory that LuaJIT can
 -- have, so of those only the tokens are kept, in one string, and each request is put together when it is sent.
 local READY = 20000
 
-local threads = {}
-
-function setup(thread)
-  table.insert(threads, thread)
-  thread:set("number", #threads)
-end
-
 function init(arguments)
   local method, path, scheme, file, start, pause, look, service = unpack(arguments)
-  expected, unexpected, surprise = 0, 0, ""
   head, tail = frame(method, path, scheme, service)
   local source = assert(io.open(file))
   tokens = source:read("*a")
@@ -86,30 +80,6 @@ function look_at_body(status, headers, body)
   tell(status == 200 and body:find('{"active":true,', 1, true) == 1, status .. " " .. body)
 end
 
-function tell(good, what)
-  if good then
-    expected = expected + 1
-  else
-    unexpected = unexpected + 1
-    surprise = surprise == "" and tostring(what) or surprise
-  end
-end
-
 function done(summary, latency)
-  local checked, wrong, surprise = 0, 0, ""
-  for _, thread in ipairs(threads) do
-    checked = checked + thread:get("expected")
-    wrong = wrong + thread:get("unexpected")
-    surprise = surprise .. " " .. thread:get("surprise")
-  end
-  if wrong > 0 then
-    io.write("UNEXPECTED " .. surprise:gsub("%c", " ") .. "\n")
-  end
-  local errors = summary.errors
-  io.write(string.format(
-    'RESULT {"seconds": %.6f, "answers": %d, "bytes": %.0f, "checked": %d, "unexpected": %d, "above399": %d, '
-      .. '"failedConnections": %d, "p50": %d, "p99": %d}\n',
-    summary.duration / 1e6, summary.requests, summary.bytes, checked, wrong, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
+  report(summary, latency, string.format('"bytes": %.0f', summary.bytes))
 end

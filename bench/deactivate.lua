@@ -4,15 +4,10 @@
 --
 -- Every thread takes its own share of the file, and stops when that is used up.
 
-local threads = {}
-
-function setup(thread)
-  table.insert(threads, thread)
-  thread:set("number", #threads)
-end
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "tally.lua")
 
 function init(arguments)
-  users, turn, expected, unexpected, surprise, exhausted = {}, 0, 0, 0, "", 0
+  users, turn, exhausted = {}, 0, 0
   local line, count = 0, tonumber(arguments[2])
   for user in io.lines(arguments[1]) do
     line = line + 1
@@ -38,32 +33,14 @@ function request()
 end
 
 function response(status, headers, body)
-  if status == 204 then
-    expected = expected + 1
-  else
-    unexpected = unexpected + 1
-    if surprise == "" then
-      surprise = status .. " " .. body
-    end
-  end
+  local good = status == 204
+  tell(good, good or status .. " " .. body)
 end
 
 function done(summary, latency)
-  local checked, wrong, exhausted, surprise = 0, 0, "false", ""
+  local exhausted = false
   for _, thread in ipairs(threads) do
-    checked = checked + thread:get("expected")
-    wrong = wrong + thread:get("unexpected")
-    if thread:get("exhausted") == 1 then exhausted = "true" end
-    surprise = surprise .. thread:get("surprise")
+    exhausted = exhausted or thread:get("exhausted") == 1
   end
-  if wrong > 0 then
-    io.write("UNEXPECTED " .. surprise:gsub("%c", " ") .. "\n")
-  end
-  local errors = summary.errors
-  io.write(string.format(
-    'RESULT {"seconds": %.6f, "answers": %d, "checked": %d, "unexpected": %d, "above399": %d, '
-      .. '"failedConnections": %d, "p50": %d, "p99": %d, "exhausted": %s}\n',
-    summary.duration / 1e6, summary.requests, checked, wrong, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99), exhausted))
+  report(summary, latency, '"exhausted": ' .. tostring(exhausted))
 end

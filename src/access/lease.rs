@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::model::clock::{Clock, Timestamp};
+use crate::model::clock::{Clock, Timestamp, micros};
 use crate::store::LEASE;
 
 /// How much of the time that writers wait a node trusts itself: its clock may be slower than theirs by a tenth.
@@ -67,10 +67,6 @@ impl Lease {
     pub(super) fn drop(&self) {
         self.held.store(false, Ordering::SeqCst);
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl Memory {
     }
 
     /// Forgets these holders, or everybody. When it has returned, nothing counts any more that was read of them before.
-    pub(super) fn forget(&self, holders: Option<&[UserId]>) -> Place {
+    pub(super) fn forget(&self, holders: Option<&[UserId]>) {
         let _one_turn_at_a_time = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = self.turn.load(Ordering::SeqCst) + 1;
         match holders {
@@ -155,7 +155,6 @@ impl Memory {
         }
         // Last: a look-up that begins at this place reads what the changes left.
         self.turn.store(turn, Ordering::SeqCst);
-        self.place()
     }
 }
 

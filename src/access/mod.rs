@@ -28,11 +28,12 @@ use tokio::sync::watch;
 
 use crate::model::actor::{Actor, Credential, Identity};
 use crate::model::clock::{Clock, Timestamp};
-use crate::model::id::{SessionId, UserId};
+use crate::model::id::SessionId;
 use crate::model::secret::{Kind, Secret, SecretDigest};
 use crate::model::service::Service;
 use crate::model::session::Limits;
 use crate::model::user::Status;
+use crate::store::changes::Changes;
 use crate::store::{Error, Result, Store, changes, services, sessions, tokens};
 
 /// How old the note of a token's last use may grow before a new one is written.
@@ -189,20 +190,20 @@ impl Gate {
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
     pub async fn authenticate(&self, secret: &Secret, counts: Use) -> Judged<Admitted> {
-        let now = self.clock.now();
-        let (Some(entry), view_age) = self.find(secret).await? else { return Ok(Err(Refusal::Unknown)) };
-        let judged = match self.judge(&entry, now, view_age) {
-            // Another node may have noted a use meanwhile, of which no commit tells.
-            Err(Refusal::Expired) if matches!(entry.held, Held::Session(_)) && view_age.is_none() => {
-                let trust = self.trust(Now::read(&*self.clock)).await?;
-                let Some(entry) = Box::pin(self.ask(secret, trust)).await? else {
-                    return Ok(Err(Refusal::Unknown));
-                };
-                return Ok(self.judge(&entry, now, None).inspect(|admitted| self.note(&entry, admitted, counts, now)));
-            }
-            judged => judged,
+        let (now, digest) = (Now::read(&*self.clock), secret.digest());
+        let (mut found, view_age) = self.find(secret.kind(), digest, now).await?;
+        // Another node may have noted a use of a session meanwhile, of which no commit tells.
+        let seems_idle = |entry: &Entry| {
+            matches!(entry.held, Held::Session(_))
+                && self.judge(entry, now.calendar, None).err() == Some(Refusal::Expired)
         };
-        Ok(judged.inspect(|admitted| self.note(&entry, admitted, counts, now)))
+        if view_age.is_none() && found.as_deref().is_some_and(seems_idle) {
+            let trust = self.trust(Now::read(&*self.clock)).await?;
+            found = Box::pin(self.ask(secret.kind(), digest, trust)).await?;
+        }
+        let Some(entry) = found else { return Ok(Err(Refusal::Unknown)) };
+        let judged = self.judge(&entry, now.calendar, view_age);
+        Ok(judged.inspect(|admitted| self.note(&entry, admitted, counts, now.calendar)))
     }
 
     /// Says who acts by a session at this instant, or why nobody does.
@@ -226,7 +227,8 @@ impl Gate {
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
     pub async fn authenticate_service(&self, secret: &Secret) -> Judged<Arc<Service>> {
-        let (Some(entry), _) = self.find(secret).await? else { return Ok(Err(Refusal::Unknown)) };
+        let found = self.find(secret.kind(), secret.digest(), Now::read(&*self.clock)).await?;
+        let (Some(entry), _) = found else { return Ok(Err(Refusal::Unknown)) };
         Ok(match &entry.held {
             Held::Service(held) if held.ended => Err(Refusal::Ended),
             Held::Service(held) => Ok(Arc::clone(&held.service)),
@@ -250,16 +252,15 @@ impl Gate {
     }
 
     /// Finds what stands behind a secret; and how old the view is that says so, where it is not the present one.
-    async fn find(&self, secret: &Secret) -> Result<(Option<Arc<Entry>>, Option<Duration>)> {
-        let now = Now::read(&*self.clock);
+    async fn find(&self, kind: Kind, digest: SecretDigest, now: Now) -> Result<(Option<Arc<Entry>>, Option<Duration>)> {
         let trust = self.trust(now).await?;
-        if let (Trust::Memory(_), Some(entry)) = (trust, self.memory.get(&secret.digest())) {
+        if let (Trust::Memory(_), Some(entry)) = (trust, self.memory.get(&digest)) {
             return Ok((Some(entry), None));
         }
         // Apart, as what is rare below: a check that finds what it looks for is not to carry the room for all this about.
-        match Box::pin(self.ask(secret, trust)).await {
+        match Box::pin(self.ask(kind, digest, trust)).await {
             Ok(found) => Ok((found, None)),
-            Err(error) => match self.remembered_all_the_same(secret, now) {
+            Err(error) => match self.remembered_all_the_same(&digest, now) {
                 Some((entry, age)) => Ok((Some(entry), Some(age))),
                 None => Err(error),
             },
@@ -279,10 +280,9 @@ impl Gate {
     }
 
     /// Asks the database, and remembers its answer. Who has no lease asks for a proof as well that it is the present state.
-    async fn ask(&self, secret: &Secret, trust: Trust) -> Result<Option<Arc<Entry>>> {
-        let digest = secret.digest();
+    async fn ask(&self, kind: Kind, digest: SecretDigest, trust: Trust) -> Result<Option<Arc<Entry>>> {
         let late = |_| Error::Unavailable("the database did not answer in time".to_owned());
-        let read = self.read(secret.kind(), digest, trust);
+        let read = self.read(kind, digest, trust);
         let Some(held) = tokio::time::timeout(PATIENCE, read).await.map_err(late)?? else { return Ok(None) };
         let (Trust::Memory(place) | Trust::Database(place)) = trust;
         let pending = match &held {
@@ -310,16 +310,19 @@ impl Gate {
     }
 
     /// What an old view says, where the deployment wants that rather than nothing.
-    fn remembered_all_the_same(&self, secret: &Secret, now: Now) -> Option<(Arc<Entry>, Duration)> {
+    fn remembered_all_the_same(&self, digest: &SecretDigest, now: Now) -> Option<(Arc<Entry>, Duration)> {
         let Freshness::BestEffort(limit) = self.policy.freshness else { return None };
         let age = self.lease.age(now).filter(|age| *age <= limit)?;
-        Some((self.memory.get(&secret.digest())?, age))
+        Some((self.memory.get(digest)?, age))
     }
 
-    /// Forgets these holders, or everybody.
-    fn forget(&self, holders: Option<&[UserId]>) {
-        self.memory.forget(holders);
-        self.heard.send_modify(|count| *count += 1);
+    /// Hears of changes: forgets whose access changed, or everybody.
+    fn hear(&self, changes: &Changes) {
+        let holders = changes.users.as_deref();
+        if holders.is_none_or(|holders| !holders.is_empty()) {
+            self.memory.forget(holders);
+            self.heard.send_modify(|count| *count += 1);
+        }
     }
 
     /// Whether what was found lets its owner in at this instant.

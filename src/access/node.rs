@@ -110,11 +110,7 @@ impl Log<'_> {
     async fn hear(&self) -> Result<()> {
         let mut last = self.last.lock().await;
         let changes = self.node.changes_after(last.as_ref()).await?;
-        match &changes.users {
-            Some(users) if users.is_empty() => {}
-            Some(users) => self.gate.forget(Some(users)),
-            None => self.gate.forget(None),
-        }
+        self.gate.hear(&changes);
         *last = changes.last;
         Ok(())
     }

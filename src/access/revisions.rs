@@ -37,14 +37,10 @@ impl Revisions {
         if let Some(place) = self.heard_at(revision) {
             return Ok(place);
         }
-        let before = self.heard.load();
-        let after = before.as_ref().and_then(|heard| heard.last.clone());
+        let after = self.heard.load().as_ref().and_then(|heard| heard.last.clone());
         // The revision was read before: the log holds at least what had been committed by then.
         let news = gate.store.read(async move |tx| changes::list_after(tx, after.as_ref()).await).await?;
-        match (&news.users, before.as_ref()) {
-            (Some(users), Some(_)) if users.is_empty() => {}
-            (users, _) => gate.forget(users.as_deref()),
-        }
+        gate.hear(&news);
         let place = gate.memory.place();
         self.heard.store(Some(Arc::new(Heard { revision, last: news.last, place })));
         Ok(place)

@@ -3,6 +3,8 @@
 //! One that the operator registers without a company may ask about everybody; any other learns of its company's people
 //! alone.
 
+use std::collections::HashSet;
+
 use super::{Directory, Error, Unknown, audit};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
@@ -15,6 +17,8 @@ use crate::store::{self, changes, services, users};
 
 /// The most services of one company, and of none.
 const SERVICES: usize = 1000;
+/// The most that are listed at once.
+const LISTED: i64 = 10_000;
 
 impl Directory {
     /// Registers a service and gives its secret, this once.
@@ -71,7 +75,7 @@ impl Directory {
     /// When the store is gone.
     pub async fn list_services(&self, caller: &Caller) -> Result<Vec<Service>, Error> {
         let company = audit::company_of(caller);
-        let list = async move |tx: &mut store::Tx<'_>| services::list(tx, company, 10 * 1000).await;
+        let list = async move |tx: &mut store::Tx<'_>| services::list(tx, company, LISTED).await;
         Ok(self.store.read(list).await?)
     }
 
@@ -162,16 +166,16 @@ impl Directory {
         let list = async move |tx: &mut store::Tx<'_>| {
             let mut changes = changes::list_after(tx, after.as_ref()).await?;
             let Some(all) = changes.users.take() else { return Ok(changes) };
-            let mut seen = std::collections::HashSet::new();
-            let mut known = Vec::new();
-            for user in all.into_iter().filter(|user| seen.insert(*user)) {
-                // Services and the operator's sessions stand in the log too: those are nobody whom a service knows.
-                let found = users::find(tx, user).await?;
-                if found.is_some_and(|found| company.is_none_or(|company| found.company == company)) {
-                    known.push(user);
-                }
+            // Services and the operator's sessions stand in the log too: those are nobody whom a service knows.
+            let mut known = HashSet::new();
+            for chunk in all.chunks(users::CHUNK) {
+                let found = users::find_companies(tx, chunk).await?;
+                known
+                    .extend(found.into_iter().filter(|(_, of)| company.is_none_or(|own| *of == own)).map(|(id, _)| id));
             }
-            Ok(Changes { users: Some(known), ..changes })
+            // Each once, in the order in which they changed.
+            let users = all.into_iter().filter(|user| known.remove(user)).collect();
+            Ok(Changes { users: Some(users), ..changes })
         };
         Ok(self.store.read(list).await?)
     }

@@ -45,7 +45,7 @@ async fn answer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let admitted = match presented(request.headers()) {
+    let admitted = match token(request.headers(), &["MxToken"]) {
         Ok(token) => authenticate(app, dialect, circumstances, &token).await,
         // What another site has a browser send carries the cookie too: a session reads, and changes nothing.
         Err(Failure::NoCredential) if dialect.door == Door::Api && request.method().is_safe() => {
@@ -136,18 +136,22 @@ pub(super) async fn take_turn(app: &App, circumstances: Circumstances) -> Option
     if app.limiter.is_exhausted(key, app.clock.monotonic()) { app.turns.acquire().await.ok() } else { None }
 }
 
-/// The well-formed token of the one `Authorization` header; the scheme's case does not matter.
-fn presented(headers: &HeaderMap) -> Result<Secret, Failure> {
+/// What the one `Authorization` header holds, by one of these schemes; their case does not matter.
+pub(super) fn authorization<'h>(headers: &'h HeaderMap, schemes: &[&str]) -> Result<&'h str, Failure> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Failure::NoCredential)?;
     if values.next().is_some() {
         return Err(Failure::MalformedCredential);
     }
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("MxToken").then(|| Secret::parse(Kind::Token, token.trim()))?
-    });
-    token.ok_or(Failure::MalformedCredential)
+    let (scheme, held) =
+        value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(Failure::MalformedCredential)?;
+    let is_known = schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    is_known.then(|| held.trim()).ok_or(Failure::MalformedCredential)
+}
+
+/// The well-formed token of the `Authorization` header.
+pub(super) fn token(headers: &HeaderMap, schemes: &[&str]) -> Result<Secret, Failure> {
+    Secret::parse(Kind::Token, authorization(headers, schemes)?).ok_or(Failure::MalformedCredential)
 }
 
 /// Counts a request without a good token by its address.
@@ -180,7 +184,8 @@ pub(super) fn with_view_age(mut response: Response, view_age: Option<Duration>) 
     response
 }
 
-fn with_limit(mut response: Response, decision: Option<Decision>) -> Response {
+/// Says how much of a limit is left.
+pub(super) fn with_limit(mut response: Response, decision: Option<Decision>) -> Response {
     if let Some(decision) = decision {
         decision.write(response.headers_mut());
     }

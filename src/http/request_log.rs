@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 
+use crate::model::clock::micros;
 use crate::model::id::RequestId;
 
 /// How many lines about what anybody can bring about are written a minute.
@@ -42,7 +43,7 @@ impl RequestLog {
 
     /// Checks that succeed, thousands a second, are for debugging only; what anybody can bring about is bounded.
     pub(super) fn write(&self, line: &Line<'_>, now: Duration) {
-        let (request, duration_us) = (line.request, u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX));
+        let (request, duration_us) = (line.request, micros(line.took));
         let Line { method, route, status, reason, cause, address, .. } = line;
         let status = status.as_u16();
         let is_bounded = line.status.is_server_error() || matches!(status, 401 | 404 | 405 | 429);

@@ -45,6 +45,24 @@ pub enum Credential {
     Session(SessionId),
 }
 
+impl Credential {
+    /// What services know it as.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Token(_) => "pat",
+            Self::Session(_) => "session",
+        }
+    }
+
+    /// Its identifier.
+    pub fn id(self) -> uuid::Uuid {
+        match self {
+            Self::Token(id) => id.0,
+            Self::Session(id) => id.0,
+        }
+    }
+}
+
 /// A person together with the credential that proved it.
 #[derive(Debug, Clone)]
 pub struct Identity {

@@ -9,6 +9,11 @@ use serde::{Serialize, Serializer};
 
 use super::Invalid;
 
+/// Whole microseconds; the greatest number for what is longer than 292,000 years.
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// An instant, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
@@ -22,7 +27,7 @@ impl Timestamp {
     /// This instant moved into the future; the far end of time when the sum lies beyond it.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(micros(duration)))
     }
 
     /// The time from an earlier instant to this one.
@@ -33,7 +38,7 @@ impl Timestamp {
     /// This instant moved into the past.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_sub(micros(duration)))
     }
 }
 
@@ -117,7 +122,7 @@ impl ManualClock {
 
     /// Moves both of its hands forward.
     pub fn advance(&self, duration: Duration) {
-        self.elapsed.fetch_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.elapsed.fetch_add(micros(duration), Ordering::SeqCst);
     }
 }
 

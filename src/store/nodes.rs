@@ -23,9 +23,7 @@ impl Store {
     pub async fn join(&self, id: Uuid) -> Result<Option<(Node, Inbox)>> {
         Ok(self.engine.join(id).await?.map(|(membership, notices)| (Node(membership), Inbox(notices))))
     }
-}
 
-impl Store {
     /// For a node whose lease is over and that can't join: asks whatever server answers. What it says is certain only by
     /// [`Store::read_certain`].
     ///

@@ -52,12 +52,6 @@ pub async fn lock(tx: &mut Tx<'_>, id: ServiceId) -> Result<Option<Service>> {
     Ok(tx.locked_row(FIND, &[id.0.into()]).await?.map(held).transpose()?.map(|held| Arc::unwrap_or_clone(held.service)))
 }
 
-/// The live service with this identifier.
-pub async fn find(tx: &mut Tx<'_>, id: ServiceId) -> Result<Option<Service>> {
-    const FIND: &str = select!("WHERE id = $1 AND ended_at IS NULL");
-    Ok(tx.row(FIND, &[id.0.into()]).await?.map(held).transpose()?.map(|held| Arc::unwrap_or_clone(held.service)))
-}
-
 /// Up to `limit` live services, by name; those of one company, where one is given.
 pub async fn list(tx: &mut Tx<'_>, company: Option<CompanyId>, limit: i64) -> Result<Vec<Service>> {
     const LIST: &str = select!("WHERE ended_at IS NULL ORDER BY name_key, id LIMIT $1");

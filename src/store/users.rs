@@ -121,6 +121,16 @@ pub async fn find_ids_by_email(tx: &mut Tx<'_>, company: CompanyId, keys: &[&str
     rows.into_iter().map(|mut row| Ok((row.get(0)?, UserId(row.get(1)?)))).collect()
 }
 
+/// Of up to [`CHUNK`] identifiers those that are users', each with its company.
+pub async fn find_companies(tx: &mut Tx<'_>, ids: &[UserId]) -> Result<Vec<(UserId, CompanyId)>> {
+    const FIND: &str = "SELECT id, company_id FROM users WHERE id IN \
+        ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+    let mut values: Vec<Value> = ids.iter().map(|id| Value::from(id.0)).collect();
+    values.resize(CHUNK, Value::Null);
+    let rows = tx.rows(FIND, &values).await?;
+    rows.into_iter().map(|mut row| Ok((UserId(row.get(0)?), CompanyId(row.get(1)?)))).collect()
+}
+
 /// Up to `limit` users after the given one, by identifier.
 pub async fn list_after(tx: &mut Tx<'_>, after: Option<UserId>, limit: i64) -> Result<Vec<User>> {
     const LIST: &str = select!("WHERE id > $1 ORDER BY id LIMIT $2");

@@ -48,6 +48,17 @@ impl Scene {
         panic!("a lease is {}", if trusted { "not got" } else { "kept" });
     }
 
+    /// Checks until the token is refused, which takes a while where nobody tells the node.
+    async fn until_refused(&self) {
+        for _ in 0..500 {
+            if self.check().await == Err(Refusal::Ended) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("what was remembered before is trusted still");
+    }
+
     async fn check(&self) -> Result<(), Refusal> {
         let secret = Secret::parse(Kind::Token, &self.person.token).unwrap();
         self.gate.authenticate(&secret, Use::Passes).await.unwrap().map(|_| ())
@@ -78,13 +89,7 @@ async fn a_change_by_hand_is_heard_with_the_next_renewal() {
     let scene = Scene::make().await;
     assert_eq!(scene.check().await, Ok(()));
     scene.platform.database.db_execute("UPDATE tokens SET ended_at = 1, end_reason = 'deleted'").await;
-    for _ in 0..500 {
-        if scene.check().await == Err(Refusal::Ended) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("nobody heard of it");
+    scene.until_refused().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,15 +99,9 @@ async fn a_node_whose_connections_end_joins_anew_and_remembers_nothing_of_before
     scene.platform.database.db_execute(BEHIND_EVERYBODYS_BACK).await;
     assert_eq!(scene.check().await, Ok(()), "from memory");
     scene.platform.database.db_end_idle_connections().await;
-    for _ in 0..500 {
-        if scene.check().await == Err(Refusal::Ended) {
-            scene.until(true).await;
-            assert_eq!(scene.check().await, Err(Refusal::Ended), "remembered anew, as it is");
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("what was remembered before is trusted still");
+    scene.until_refused().await;
+    scene.until(true).await;
+    assert_eq!(scene.check().await, Err(Refusal::Ended), "remembered anew, as it is");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,13 +110,7 @@ async fn a_node_that_a_writer_gave_up_joins_anew() {
     assert_eq!(scene.check().await, Ok(()));
     scene.platform.database.db_execute(BEHIND_EVERYBODYS_BACK).await;
     scene.platform.database.db_execute("DELETE FROM nodes").await;
-    for _ in 0..500 {
-        if scene.check().await == Err(Refusal::Ended) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it goes on without a row");
+    scene.until_refused().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

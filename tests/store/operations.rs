@@ -26,6 +26,7 @@ on_both_engines! {
     twins_are_refused_by_the_store_itself,
     locking_within_a_company_does_not_find_foreigners,
     identifiers_are_found_within_a_company_only,
+    identifiers_that_are_users_are_found_with_their_companies,
     users_are_listed_by_pages_without_gaps,
     a_status_changes_once,
     deactivating_forgets_the_password,
@@ -204,6 +205,19 @@ async fn identifiers_are_found_within_a_company_only(engine: Engine) {
     let found = read!(store, |tx| users::find_ids_by_email(tx, acme.id, &keys)).unwrap();
     assert_eq!(found, [("ada@acme.example".to_owned(), ada.id)]);
     assert_eq!(read!(store, |tx| users::find_ids_by_email(tx, acme.id, &[])).unwrap(), []);
+}
+
+async fn identifiers_that_are_users_are_found_with_their_companies(engine: Engine) {
+    let (_database, store) = open(engine).await;
+    let (acme, globex) = (add_company(&store, "Acme", &[]).await, add_company(&store, "Globex", &[]).await);
+    let ada = add_user(&store, user(acme.id, "ada@acme.example", Role::Member)).await;
+    let zoe = add_user(&store, user(globex.id, "zoe@globex.example", Role::Member)).await;
+    let mut asked = vec![zoe.id, UserId(random()), UserId(acme.id.0), ada.id, zoe.id];
+    asked.resize_with(users::CHUNK, || UserId(random()));
+    let mut found = read!(store, |tx| users::find_companies(tx, &asked)).unwrap();
+    found.sort_by_key(|(_, company)| *company == globex.id);
+    assert_eq!(found, [(ada.id, acme.id), (zoe.id, globex.id)]);
+    assert_eq!(read!(store, |tx| users::find_companies(tx, &[])).unwrap(), []);
 }
 
 async fn users_are_listed_by_pages_without_gaps(engine: Engine) {

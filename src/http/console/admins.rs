@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::members::member::find;
-use super::page::{Layout, Moment, Page, Visitor, render_with, see};
+use super::page::{Layout, Moment, Page, Visitor, render_form, see};
 use super::words;
 use crate::domain::Refusal;
 use crate::http::form::Fields;
@@ -91,8 +91,7 @@ async fn show(app: &App, visitor: &Visitor, done: Option<&str>, email: String, e
         email,
         error,
     };
-    let status = if template.error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render_with(status, &template)
+    render_form(template.error.is_some(), &template)
 }
 
 fn row(user: User, obstacle: Option<&Refusal>) -> AdminRow {

@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::export::{self, Format};
-use super::page::{Choice, Layout, Moment, Page, Visitor, render, render_with};
+use super::page::{Choice, Layout, Moment, Page, Visitor, render, render_form};
 use super::words;
 use crate::domain::Unknown;
 use crate::domain::trail::{Direction, Filter, TrailEntry};
@@ -104,8 +104,7 @@ pub(super) async fn list(State(app): State<App>, Extension(visitor): Extension<V
         export_jsonl: export("jsonl"),
         error,
     };
-    let status = if template.error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render_with(status, &template)
+    render_form(template.error.is_some(), &template)
 }
 
 /// `GET /control-center/audit/export`

@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 
 use super::super::app::App;
 use super::super::failure::Failure;
-use super::page::{Layout, Page, Visitor, render_with, see};
+use super::page::{Layout, Page, Visitor, render_form, see};
 use super::words;
 use crate::domain::companies::Change;
 use crate::http::form::Fields;
@@ -97,6 +97,5 @@ async fn render(app: &App, visitor: &Visitor, done: Option<&str>, rejected: Opti
         error,
         error_in,
     };
-    let status = if template.error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render_with(status, &template)
+    render_form(template.error.is_some(), &template)
 }

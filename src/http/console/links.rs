@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::super::frame::Circumstances;
-use super::page::{Layout, Page, render, render_with, see};
+use super::page::{Layout, Page, render, render_form, render_with, see};
 use super::sign_in::{device, origin};
 use super::words;
 use crate::domain::Refusal;
@@ -199,7 +199,7 @@ async fn open(app: &App, text: &str) -> Result<Option<(Secret, Opened)>, Failure
 
 fn show_form(app: &App, secret: &Secret, opened: &Opened, error: Option<String>) -> Page {
     let Some(user) = &opened.user else { return dead(app) };
-    let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let is_rejected = error.is_some();
     let template = SetPassword {
         layout: Layout::plain(app, "Set your password"),
         action: format!("{SET_PASSWORD}/{}", secret.reveal()),
@@ -210,7 +210,7 @@ fn show_form(app: &App, secret: &Secret, opened: &Opened, error: Option<String>)
         shortest: SHORTEST,
         error,
     };
-    render_with(status, &template)
+    render_form(is_rejected, &template)
 }
 
 fn forgot(app: &App, status: StatusCode, sent: bool, email: String, error: Option<String>) -> Page {

@@ -152,6 +152,11 @@ pub(super) fn render_with(status: StatusCode, template: &impl Template) -> Page 
     Ok((status, Html(html)).into_response())
 }
 
+/// As [`render`], of a form, which may have been sent and not taken.
+pub(super) fn render_form(is_rejected: bool, template: &impl Template) -> Page {
+    render_with(if is_rejected { StatusCode::BAD_REQUEST } else { StatusCode::OK }, template)
+}
+
 /// Sends the browser on after a form was taken, so that a reload does not send it again.
 #[expect(clippy::unnecessary_wraps, reason = "every handler gives a page or a failure")]
 pub(super) fn see(path: &str) -> Page {

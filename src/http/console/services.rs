@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 
 use super::super::app::App;
 use super::super::failure::Failure;
-use super::page::{Layout, Moment, Page, Visitor, render, render_with, see};
+use super::page::{Layout, Moment, Page, Visitor, render, render_form, see};
 use super::words;
 use crate::domain::Unknown;
 use crate::http::form::Fields;
@@ -126,8 +126,7 @@ async fn show(app: &App, visitor: &Visitor, done: Option<&str>, name: String, er
         name,
         error,
     };
-    let status = if template.error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render_with(status, &template)
+    render_form(template.error.is_some(), &template)
 }
 
 async fn confirm(app: &App, visitor: &Visitor, id: &str, act: &'static str) -> Page {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -11,6 +11,7 @@ use redis::{Client, Script};
 use super::{Decision, Key, decide};
 use crate::model::Invalid;
 use crate::model::actor::Credential;
+use crate::model::clock::micros;
 use crate::model::quota::Quota;
 
 /// One step, as `step` in this process: gives the debt that the request leaves, or would leave, in microseconds. A refused
@@ -38,7 +39,7 @@ pub struct SharedLimit {
     server: ConnectionManager,
     step: Arc<Script>,
     /// Until when the server is left alone, in microseconds of monotonic time.
-    resting_until: Arc<AtomicU64>,
+    resting_until: Arc<AtomicI64>,
 }
 
 impl fmt::Debug for SharedLimit {
@@ -76,7 +77,7 @@ impl SharedLimit {
         }
         let interval = micros(quota.interval()).max(1);
         let mut call = self.step.key(name(key));
-        call.arg(interval).arg(interval * u64::from(quota.burst()));
+        call.arg(interval).arg(interval * i64::from(quota.burst()));
         let mut server = self.server.clone();
         let asked = tokio::time::timeout(PATIENCE, call.invoke_async::<u64>(&mut server)).await;
         let answer = asked.map_err(|_| "it did not answer in time".to_owned());
@@ -105,8 +106,4 @@ fn name(key: Key) -> String {
         Key::Credential(Credential::Session(id)) => format!("offboard:limit:session:{id}"),
         Key::Address(address) => format!("offboard:limit:address:{address}"),
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

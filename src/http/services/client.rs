@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::admission::{Refused, count_stranger, take_turn};
+use super::super::admission::{Refused, authorization, count_stranger, take_turn};
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::super::frame::Circumstances;
@@ -40,17 +40,11 @@ async fn find(app: &App, circumstances: Circumstances, headers: &HeaderMap) -> R
 
 /// What the one `Authorization` header holds.
 fn presented(headers: &HeaderMap) -> Result<(ServiceId, Secret), Failure> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(Failure::NoCredential)?;
-    if values.next().is_some() {
-        return Err(Failure::MalformedCredential);
-    }
-    let pair = value.to_str().ok().and_then(|value| {
-        let (scheme, encoded) = value.split_once(' ')?;
-        let decoded = scheme.eq_ignore_ascii_case("Basic").then(|| STANDARD.decode(encoded.trim()).ok())??;
-        let decoded = String::from_utf8(decoded).ok()?;
+    let encoded = authorization(headers, &["Basic"])?;
+    let pair = || {
+        let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
         let (id, secret) = decoded.split_once(':')?;
         Some((ServiceId::parse(id).ok()?, Secret::parse(Kind::Service, secret)?))
-    });
-    pair.ok_or(Failure::MalformedCredential)
+    };
+    pair().ok_or(Failure::MalformedCredential)
 }

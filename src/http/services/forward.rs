@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::super::admission::{count_stranger, take_turn, with_view_age};
+use super::super::admission::{self, count_stranger, take_turn, with_view_age};
 use super::super::app::App;
 use super::super::cookie;
 use super::super::failure::Failure;
@@ -15,8 +15,8 @@ use super::super::form::Fields;
 use super::super::frame::Circumstances;
 use crate::access::{Admitted, Use};
 use crate::domain::Refusal;
-use crate::model::actor::{Actor, Credential, Identity};
-use crate::model::secret::{Kind, Secret};
+use crate::model::actor::{Actor, Identity};
+use crate::model::secret::Secret;
 
 /// Which scopes are needed, with spaces between; beside those of the query.
 const REQUIRED_SCOPE: HeaderName = HeaderName::from_static("offboard-required-scope");
@@ -93,29 +93,16 @@ async fn judge(
 
 /// The one credential that a request shows.
 fn presented(app: &App, headers: &HeaderMap) -> Result<Secret, Failure> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    match (values.next(), values.next(), cookie::is_shown(app, headers)) {
-        (None, _, false) => Err(Failure::NoCredential),
-        (None, _, true) => cookie::read(app, headers).ok_or(Failure::MalformedCredential),
-        (Some(value), None, false) => {
-            let token = value.to_str().ok().and_then(|value| {
-                let (scheme, token) = value.split_once(' ')?;
-                let is_known = ["Bearer", "MxToken"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-                is_known.then(|| Secret::parse(Kind::Token, token.trim()))?
-            });
-            token.ok_or(Failure::MalformedCredential)
-        }
-        (Some(_), ..) => Err(Failure::MalformedCredential),
+    match (admission::token(headers, &["Bearer", "MxToken"]), cookie::is_shown(app, headers)) {
+        (Err(Failure::NoCredential), true) => cookie::read(app, headers).ok_or(Failure::MalformedCredential),
+        (_, true) => Err(Failure::MalformedCredential),
+        (token, false) => token,
     }
 }
 
 /// Who it is. Every name is set each time, so that none that the client sent gets by.
 fn welcome(admitted: &Admitted, identity: &Identity, scopes: &[&str]) -> Response {
     let (user, company) = (identity.user.to_string(), identity.company.to_string());
-    let credential = match admitted.credential {
-        Credential::Token(_) => "pat",
-        Credential::Session(_) => "session",
-    };
     let said = [
         ("remote-user", identity.email.as_str()),
         ("remote-email", &identity.email),
@@ -128,7 +115,7 @@ fn welcome(admitted: &Admitted, identity: &Identity, scopes: &[&str]) -> Respons
         ("offboard-company", &company),
         ("offboard-role", identity.role.as_str()),
         ("offboard-scopes", &scopes.join(" ")),
-        ("offboard-credential", credential),
+        ("offboard-credential", admitted.credential.kind()),
     ];
     let mut response = StatusCode::OK.into_response();
     for (name, text) in said {

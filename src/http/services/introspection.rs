@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::admission::with_view_age;
+use super::super::admission::{with_limit, with_view_age};
 use super::super::app::App;
 use super::super::body;
 use super::super::failure::Failure;
@@ -16,7 +16,7 @@ use super::super::form::Fields;
 use super::super::frame::Circumstances;
 use super::client;
 use crate::access::{Admitted, Use};
-use crate::model::actor::{Actor, Credential, Identity};
+use crate::model::actor::{Actor, Identity};
 use crate::model::secret::{Kind, Secret};
 use crate::model::service::Service;
 
@@ -111,13 +111,7 @@ pub(super) async fn introspect(State(app): State<App>, request: Request) -> Resp
     let (parts, body) = request.into_parts();
     let service = match client::authenticate(&app, circumstances, &parts.headers).await {
         Ok((service, _)) => service,
-        Err((failure, decision)) => {
-            let mut response = render(&failure);
-            if let Some(decision) = decision {
-                decision.write(response.headers_mut());
-            }
-            return response;
-        }
+        Err((failure, decision)) => return with_limit(render(&failure), decision),
     };
     match answer(&app, &service, Request::from_parts(parts, body)).await {
         Ok(response) => response,
@@ -142,10 +136,6 @@ async fn answer(app: &App, service: &Service, request: Request) -> Result<Respon
 }
 
 fn about<'a>(app: &'a App, admitted: &Admitted, identity: &'a Identity) -> Introspection<'a> {
-    let (credential, jti) = match admitted.credential {
-        Credential::Token(id) => ("pat", id.0),
-        Credential::Session(id) => ("session", id.0),
-    };
     Introspection {
         active: true,
         scope: identity.scopes.to_string(),
@@ -155,11 +145,11 @@ fn about<'a>(app: &'a App, admitted: &Admitted, identity: &'a Identity) -> Intro
         iat: admitted.issued_at.0.div_euclid(1_000_000),
         sub: identity.user.0,
         iss: &app.settings.public_url,
-        jti,
+        jti: admitted.credential.id(),
         name: &identity.name,
         company_uuid: identity.company.0,
         role: identity.role.as_str(),
-        credential,
+        credential: admitted.credential.kind(),
     }
 }
 

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
 
+use super::super::admission::with_limit;
 use super::super::api::problem::{DIALECT, Refusals};
 use super::super::app::App;
 use super::super::failure::Failure;
@@ -59,10 +60,7 @@ pub(super) async fn stream_revocations(State(app): State<App>, headers: HeaderMa
             if response.status() == StatusCode::UNAUTHORIZED {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, client::CHALLENGE);
             }
-            if let Some(decision) = decision {
-                decision.write(response.headers_mut());
-            }
-            return response;
+            return with_limit(response, decision);
         }
     };
     let Some(place) = Place::take(&app, service.id.0) else {
@@ -105,20 +103,13 @@ impl Telling {
         let looked = app.clock.monotonic();
         let (mark, waiting) = (None, VecDeque::new());
         let mut telling = Self { app, service, secret, heard, mark, waiting, looked, _place: place };
-        match cursor.as_deref().map(Mark::parse) {
-            None => {
-                telling.mark = telling.app.directory.changes_after(&telling.service, None).await?.last;
-                telling.tell("ready", "{}");
-            }
+        telling.mark = cursor.as_deref().and_then(Mark::parse);
+        if telling.mark.is_some() {
+            telling.look().await?;
+        } else {
+            telling.mark = telling.app.directory.changes_after(&telling.service, None).await?.last;
             // What can't be a cursor can't be gone on from.
-            Some(None) => {
-                telling.mark = telling.app.directory.changes_after(&telling.service, None).await?.last;
-                telling.tell("reset", "{}");
-            }
-            Some(mark) => {
-                telling.mark = mark;
-                telling.look().await?;
-            }
+            telling.tell(if cursor.is_none() { "ready" } else { "reset" }, "{}");
         }
         Ok(telling)
     }

@@ -11,7 +11,7 @@ use crate::domain::members::Holding;
 use crate::domain::transitions::{Request as Ask, Transition};
 use crate::domain::{Error, Refusal};
 use crate::http::app::App;
-use crate::http::console::page::{Layout, Page, Visitor, render_with, see};
+use crate::http::console::page::{Layout, Page, Visitor, render_form, render_with, see};
 use crate::http::console::settings::tokens::TokenRow;
 use crate::http::console::words;
 use crate::http::failure::Failure;
@@ -245,8 +245,7 @@ async fn show(app: &App, visitor: &Visitor, act: Act, form: &Fields, error: Opti
         people: held.into_iter().map(|holding| affected(holding, now)).collect(),
         error,
     };
-    let status = if template.error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render_with(status, &template)
+    render_form(template.error.is_some(), &template)
 }
 
 fn affected(holding: Holding, now: crate::model::clock::Timestamp) -> Affected {

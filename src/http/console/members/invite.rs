@@ -3,12 +3,11 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
 
 use super::member::find;
 use crate::domain::users::NewUser;
 use crate::http::app::App;
-use crate::http::console::page::{Layout, Moment, Page, Visitor, render, render_with};
+use crate::http::console::page::{Layout, Moment, Page, Visitor, render, render_form};
 use crate::http::console::{links, words};
 use crate::http::failure::Failure;
 use crate::http::form::Fields;
@@ -94,6 +93,5 @@ fn form(visitor: &Visitor, fields: &Fields, error: Option<String>) -> Page {
         admin: fields.get("admin") == "true",
         error,
     };
-    let status = if template.error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render_with(status, &template)
+    render_form(template.error.is_some(), &template)
 }

@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 
 use crate::domain::passwords::{Password as Secret, SHORTEST};
 use crate::http::app::App;
-use crate::http::console::page::{Layout, Moment, Page, Visitor, render_with, see};
+use crate::http::console::page::{Layout, Moment, Page, Visitor, render_form, see};
 use crate::http::console::words;
 use crate::http::failure::Failure;
 use crate::http::form::Fields;
@@ -90,7 +90,7 @@ pub(in crate::http::console) async fn change_password(
 async fn profile(app: &App, visitor: &Visitor, done: Option<&str>, rejected: Option<(&str, String)>) -> Page {
     let identity = visitor.identity()?;
     let user = app.directory.member(identity.company, identity.user).await?;
-    let status = if rejected.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let is_rejected = rejected.is_some();
     let (name, error) = match rejected {
         Some((name, error)) => (name.to_owned(), Some(error)),
         None => (user.name, None),
@@ -104,13 +104,13 @@ async fn profile(app: &App, visitor: &Visitor, done: Option<&str>, rejected: Opt
         created: Moment(user.created_at),
         error,
     };
-    render_with(status, &template)
+    render_form(is_rejected, &template)
 }
 
 fn password(visitor: &Visitor, error: Option<String>) -> Page {
     let email = visitor.identity()?.email.clone();
     let layout = visitor.layout("Password", "password");
-    let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let is_rejected = error.is_some();
     let template = Password { layout, email, shortest: SHORTEST, error };
-    render_with(status, &template)
+    render_form(is_rejected, &template)
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 
 use crate::domain::Unknown;
 use crate::http::app::App;
-use crate::http::console::page::{Choice, Layout, Moment, Page, Visitor, render, render_with, see};
+use crate::http::console::page::{Choice, Layout, Moment, Page, Visitor, render, render_form, see};
 use crate::http::console::words;
 use crate::http::failure::Failure;
 use crate::http::form::Fields;
@@ -261,8 +261,7 @@ async fn form(app: &App, visitor: &Visitor, fields: &Fields, error: Option<Strin
         longest: most.map(days),
         error,
     };
-    let status = if template.error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    render_with(status, &template)
+    render_form(template.error.is_some(), &template)
 }
 
 /// The scopes that somebody may give to a token, by the API that asks for them.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::super::Result;
 use super::connect::Connector;
-use super::notice::{Channels, Round, late, listen, lost};
+use super::notice::{Channels, Round, keep_latest, late, listen, lost};
 use super::statement::classify;
 
 /// How long a writer waits for a node that says nothing. A node trusts its memory for less: `access/lease.rs`.
@@ -65,7 +65,7 @@ async fn run(connector: Connector, writer: Uuid, mut queue: mpsc::UnboundedRecei
                 opened.inspect_err(|error| tracing::warn!(%error, "the nodes can not be told of changes")).ok()
             });
         }
-        let round = tokio::spawn(serve(link.clone(), Round { writer, number }, begun, waiters));
+        let round = tokio::spawn(serve(link.clone(), Round { by: writer, number }, begun, waiters));
         let _ = tokio::time::timeout(FLOOR, round).await;
     }
 }
@@ -178,12 +178,7 @@ fn collect(mut notices: mpsc::UnboundedReceiver<Notification>) -> watch::Receive
     let (heard, watched) = watch::channel(HashMap::new());
     tokio::spawn(async move {
         while let Some(notice) = notices.recv().await {
-            let Some((node, number)) = notice.payload().split_once(' ') else { continue };
-            let (Ok(node), Ok(number)) = (node.parse::<Uuid>(), number.parse::<u64>()) else { continue };
-            heard.send_modify(|heard| {
-                let latest = heard.entry(node).or_insert(number);
-                *latest = number.max(*latest);
-            });
+            heard.send_modify(|heard| keep_latest(heard, &notice));
         }
     });
     watched

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::super::{Error, Result};
 use super::changes;
 use super::connect::{self, Connector};
-use super::notice::{Channels, Round, late, listen, lost};
+use super::notice::{Channels, Round, keep_latest, late, listen, lost};
 use super::statement::classify;
 use crate::store::changes::{Changes, Mark};
 
@@ -89,7 +89,7 @@ impl Membership {
     pub(in crate::store) async fn confirm(&self, rounds: &[Round]) -> Result<()> {
         in_time(async {
             let confirm = |round: &Round| {
-                let (channel, text) = (Channels::heard(round.writer), format!("{} {}", self.id.simple(), round.number));
+                let (channel, text) = (Channels::heard(round.by), Round { by: self.id, ..*round }.to_string());
                 async move {
                     let sent = self.ear.query(&self.statements.confirm, &[&channel, &text]).await;
                     sent.map(|_| ()).map_err(|error| classify(&error))
@@ -121,19 +121,13 @@ impl Notices {
     /// Waits until a writer tells of changes. Gives the writers' latest rounds, or `None` when the connection is lost.
     pub(in crate::store) async fn next(&mut self) -> Option<Vec<Round>> {
         let mut latest = HashMap::new();
-        let note = |latest: &mut HashMap<Uuid, u64>, notice: &Notification| {
-            if let Ok(round) = notice.payload().parse::<Round>() {
-                let number = latest.entry(round.writer).or_insert(round.number);
-                *number = round.number.max(*number);
-            }
-        };
         while latest.is_empty() {
-            note(&mut latest, &self.0.recv().await?);
+            keep_latest(&mut latest, &self.0.recv().await?);
             while let Ok(notice) = self.0.try_recv() {
-                note(&mut latest, &notice);
+                keep_latest(&mut latest, &notice);
             }
         }
-        Some(latest.into_iter().map(|(writer, number)| Round { writer, number }).collect())
+        Some(latest.into_iter().map(|(by, number)| Round { by, number }).collect())
     }
 }
 

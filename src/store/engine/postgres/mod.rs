@@ -31,12 +31,14 @@ pub(in crate::store) use barrier::LEASE;
 use connect::{Connector, SESSION, chain};
 pub(in crate::store) use membership::{Membership, Notices};
 pub(in crate::store) use notice::Round;
+use notice::late;
 use statement::classify;
 
 /// The longest that one try of an operation may take, once it has a connection.
 const TRY_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a transaction is tried that others got in the way of.
 const ATTEMPTS: usize = 8;
+
 /// What a deployment may want otherwise.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
@@ -194,9 +196,7 @@ async fn transact<T>(
 }
 
 async fn within_timeout<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(TRY_TIMEOUT, work)
-        .await
-        .unwrap_or_else(|_| Err(Error::Unavailable("PostgreSQL did not answer in time".to_owned())))
+    tokio::time::timeout(TRY_TIMEOUT, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Whether the connection was lost, or the server is ending it (SQLSTATE 57P01 to 57P03).

@@ -1,26 +1,28 @@
 //! What nodes and writers tell each other: 'there are changes', and 'I have heard of them'.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Notification};
 use uuid::Uuid;
 
 use super::super::{Error, Result};
 use super::statement::classify;
 
-/// A writer's round: everybody who hears of it reads the log, and so hears of all that was committed before.
+/// A writer's round: everybody who hears of it reads the log, and so hears of all that was committed before. A node
+/// answers with the same: who says it, and of which round of the one whom it says it to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Round {
-    /// The process that writes.
-    pub(super) writer: Uuid,
-    /// Its rounds are counted.
+    /// Who says so: the process that writes, or the node that has heard.
+    pub(super) by: Uuid,
+    /// A writer's rounds are counted.
     pub(super) number: u64,
 }
 
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.writer.simple(), self.number)
+        write!(f, "{} {}", self.by.simple(), self.number)
     }
 }
 
@@ -28,8 +30,16 @@ impl FromStr for Round {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        let (writer, number) = text.split_once(' ').ok_or(())?;
-        Ok(Self { writer: writer.parse().map_err(|_| ())?, number: number.parse().map_err(|_| ())? })
+        let (by, number) = text.split_once(' ').ok_or(())?;
+        Ok(Self { by: by.parse().map_err(|_| ())?, number: number.parse().map_err(|_| ())? })
+    }
+}
+
+/// Keeps the latest round of each who says something. What is no round is none: a node that joins talks to itself.
+pub(super) fn keep_latest(latest: &mut HashMap<Uuid, u64>, notice: &Notification) {
+    if let Ok(Round { by, number }) = notice.payload().parse() {
+        let kept = latest.entry(by).or_insert(number);
+        *kept = number.max(*kept);
     }
 }
 

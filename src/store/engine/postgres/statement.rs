@@ -11,13 +11,21 @@ pub(in crate::store::engine) async fn rows(
     parameters: &[Value],
 ) -> Result<Vec<Row>> {
     let statement = client.prepare_cached(sql).await.map_err(|error| classify(&error))?;
-    let found = client.query_raw(&statement, parameters).await.map_err(|error| classify(&error))?;
+    Ok(answer(client, &statement, parameters).await?.rows)
+}
+
+async fn answer(
+    client: &impl deadpool_postgres::GenericClient,
+    statement: &tokio_postgres::Statement,
+    parameters: &[Value],
+) -> Result<Answer> {
+    let found = client.query_raw(statement, parameters).await.map_err(|error| classify(&error))?;
     let mut found = std::pin::pin!(found);
     let mut rows = Vec::new();
     while let Some(row) = futures_util::TryStreamExt::try_next(&mut found).await.map_err(|error| classify(&error))? {
         rows.push(Row((0..row.len()).map(|column| value(&row, column)).collect::<Result<_>>()?));
     }
-    Ok(rows)
+    Ok(Answer { rows, changed: found.rows_affected().unwrap_or(0) })
 }
 
 /// Statements that need not wait for each other's answers: sent at once, done in this order.
@@ -30,17 +38,7 @@ pub(in crate::store::engine) async fn all(
     for Statement(sql, parameters) in statements {
         prepared.push((client.prepare_cached(sql).await.map_err(|error| classify(&error))?, parameters));
     }
-    let answers = prepared.iter().map(async |(statement, parameters)| {
-        let found = client.query_raw(statement, *parameters).await.map_err(|error| classify(&error))?;
-        let mut found = std::pin::pin!(found);
-        let mut rows = Vec::new();
-        while let Some(row) =
-            futures_util::TryStreamExt::try_next(&mut found).await.map_err(|error| classify(&error))?
-        {
-            rows.push(Row((0..row.len()).map(|column| value(&row, column)).collect::<Result<_>>()?));
-        }
-        Ok(Answer { rows, changed: found.rows_affected().unwrap_or(0) })
-    });
+    let answers = prepared.iter().map(|(statement, parameters)| answer(client, statement, parameters));
     futures_util::future::try_join_all(answers).await
 }
 

@@ -3,10 +3,11 @@
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::super::{Error, Result};
+use crate::model::clock::micros;
 
 /// How long a look at the files counts for [`Files::check_now_and_then`].
 const LOOK: Duration = Duration::from_millis(20);
@@ -20,7 +21,7 @@ pub(super) struct Files {
     log: Arc<Path>,
     identities: [Identity; 3],
     /// When to look next, in microseconds of monotonic time.
-    next_look: Arc<AtomicU64>,
+    next_look: Arc<AtomicI64>,
 }
 
 /// Device and inode.
@@ -54,7 +55,6 @@ impl Files {
 
     /// As [`Files::check`], at most every 20 ms: for what runs tens of thousands of times a second.
     pub(super) fn check_now_and_then(&self, now: Duration) -> Result<()> {
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         if micros(now) < self.next_look.load(Ordering::Relaxed) {
             return Ok(());
         }
