@@ -157,6 +157,9 @@ async fn app() -> Result<App, Box<dyn Error>> {
         trusted_proxies: Vec::new(),
         body_limit: 256 * 1024,
         body_timeout: Duration::from_secs(10),
+        scim_rate_limit: None,
+        scim_strict: false,
+        legacy_sunset: None,
         public_url: "http://localhost".to_owned(),
     };
     Ok(App::new(directory, gate, clock, entropy, None, settings))

@@ -21,8 +21,11 @@ import zlib
 from programs import BenchError, environment, progress, psql, run, wait_until
 
 SCOPE = "mx:user-deactivation:write"
-USER_COLUMNS = "id, company_id, email, email_key, name, role, status, status_since, created_at, name_key"
+USER_COLUMNS = (
+    "id, company_id, email, email_key, name, role, status, status_since, created_at, name_key, own_role, updated_at"
+)
 WORD_COLUMNS = "user_id, company_id, word"
+VALUE_COLUMNS = "user_id, company_id, attribute, path, element, value, number"
 TOKEN_COLUMNS = "id, user_id, name, digest, hint, scopes, created_at"
 # How many rows go in at once.
 CHUNK = 100_000
@@ -50,6 +53,17 @@ def make_token(chance):
 def words(name, email):
     """What a search goes by, as src/model/text.rs derives it; enough for the names here."""
     return list(dict.fromkeys(re.findall(r"[^\W_]+", f"{name} {email}".lower())))
+
+
+def values(name, email):
+    """What a filter goes by, as src/model/scim/index.rs derives it of a user whom no identity provider describes:
+    attribute, path, element, text, number."""
+    return [
+        ("displayName", "displayName", 0, name.lower(), None),
+        ("emails", "emails.value", 0, email, None),
+        ("emails", "emails.type", 0, "work", None),
+        ("emails", "emails.primary", 0, None, 1),
+    ]
 
 
 def now():
@@ -84,11 +98,19 @@ class Database:
         self.admin, self.admin_token, self.admin_secret = admin["uuid"], token["uuid"], token["token"]
         service = self.offboard(binary, "service", "create", "gateway")
         self.service = base64.b64encode(f"{service['clientId']}:{service['clientSecret']}".encode()).decode()
-        if sorted(self.column("SELECT word FROM user_words")) != sorted(words(name, email)):
-            raise BenchError("offboard derives other words from a name than this script; adapt bench/databases.py")
+        self.check_derived(name, email)
         held = self.add_members(holders)
         self.add_tokens(held, tokens, some)
         self.add_leavers(users - holders)
+
+    def check_derived(self, name, email):
+        """What the program derived of its first user is what this script would."""
+        if sorted(self.column("SELECT word FROM user_words")) != sorted(words(name, email)):
+            raise BenchError("offboard derives other words from a name than this script; adapt bench/databases.py")
+        shown = " || '|' || ".join(f"COALESCE(CAST({name} AS TEXT), '')" for name in VALUE_COLUMNS.split(", ")[2:])
+        mine = ["|".join("" if part is None else str(part) for part in value) for value in values(name, email)]
+        if sorted(self.column(f"SELECT {shown} FROM user_values")) != sorted(mine):
+            raise BenchError("offboard derives other values of a user than this script; adapt bench/databases.py")
 
     def offboard(self, binary, *arguments):
         command = [binary, "--format", "json", *arguments]
@@ -116,12 +138,13 @@ class Database:
         self.settle()
 
     def add_members(self, count):
-        """Makes members, with all that is derived from names; in the order of identifiers, which is fast to index."""
+        """Makes members, with all that is derived of them; in the order of identifiers, which is fast to index."""
         ids = sorted(uuid.UUID(bytes=os.urandom(16), version=4) for _ in range(count))
         for numbers in chunks(count):
             members = [(ids[i], *self.member(self.members + i)) for i in numbers]
             self.insert("users", USER_COLUMNS, (self.user_row(*member) for member in members))
             self.insert("user_words", WORD_COLUMNS, (row for member in members for row in self.word_rows(*member)))
+            self.insert("user_values", VALUE_COLUMNS, (row for member in members for row in self.value_rows(*member)))
         self.members += count
         return ids
 
@@ -129,11 +152,17 @@ class Database:
         return f"User {number:08}", f"user-{number:08}@bench.example"
 
     def user_row(self, id, name, email):
-        return (self.id(id), self.company_id, email, email, name, "member", "active", now(), now(), name.lower())
+        made = now()
+        state = ("member", "active", made, made)
+        return (self.id(id), self.company_id, email, email, name, *state, name.lower(), "member", made)
 
     def word_rows(self, id, name, email):
         holder = self.id(id)
         return [(holder, self.company_id, word) for word in sorted(words(name, email))]
+
+    def value_rows(self, id, name, email):
+        holder = self.id(id)
+        return [(holder, self.company_id, *value) for value in values(name, email)]
 
     def token_row(self, text, holders, number):
         digest = self.bytes(hashlib.sha256(text.encode()).digest())
@@ -192,6 +221,9 @@ class Sqlite(Database):
     def bytes(self, value):
         return value
 
+    def literal(self, id):
+        return f"x'{uuid.UUID(id).hex}'"
+
     def insert(self, table, columns, rows):
         places = ", ".join("?" for _ in columns.split(","))
         with self.connection() as connection:
@@ -245,6 +277,9 @@ class Postgres(Database):
     def bytes(self, value):
         return f"\\x{value.hex()}"
 
+    def literal(self, id):
+        return f"'{id}'"
+
     def insert(self, table, columns, rows):
         file = self.folder / f"{self.name}.csv"
         with open(file, "w", newline="") as out:
@@ -260,7 +295,8 @@ class Postgres(Database):
         return psql(self.url, sql).splitlines()
 
     def tidy(self):
-        self.execute("VACUUM ANALYZE users, user_words, tokens, audit_entries, access_changes")
+        tables = "users, user_words, user_values, tokens, audit_entries, access_changes, user_groups, group_members"
+        self.execute(f"VACUUM ANALYZE {tables}")
         with contextlib.suppress(BenchError):  # Only a superuser may.
             self.execute("CHECKPOINT")
 

@@ -9,6 +9,7 @@ import loads
 from databases import Postgres, Sqlite
 from loads import DOORS, Leaving
 from programs import BenchError, Ceiling, Server, progress
+from scim import scim
 
 TOKENS = 10_000
 SMALL = 1_000
@@ -34,13 +35,15 @@ class Scene:
         self.cleanup, self.databases, self.loads = cleanup, {}, []
 
     def make(self, name):
-        """A database on each engine. `main` is for throughput, `few` and `many` differ in how many users they have."""
+        """A database on each engine. `main` is for throughput, `few` and `many` differ in how many users they have;
+        `scim` has none: that part makes those that it needs."""
         if name not in self.databases:
             many = self.options.many_users
             counts = {
                 "main": (self.options.users, min(TOKENS, self.options.users // 10), TOKENS, TOKENS),
                 "few": (SMALL, SMALL // 10, TOKENS, TOKENS),
                 "many": (many, many - SMALL, many, TOKENS),
+                "scim": (1, 1, 1, 1),
             }[name]
             databases = [Sqlite(name, self.folder)]
             if self.postgres:
@@ -328,4 +331,5 @@ def hot_round(scene):
 
 PARTS = {
     "checks": checks, "deactivations": deactivations, "storm": storm, "t0": t0, "start": start, "memory": memory,
+    "scim": scim,
 }

@@ -138,8 +138,19 @@ class Server(Process):
         return self.ask("GET", "/metrics")[2].decode()
 
     def resident_bytes(self):
+        return self.memory("VmRSS")
+
+    def peak_bytes(self):
+        """The most that was resident since the start, or since that was forgotten."""
+        return self.memory("VmHWM")
+
+    def forget_peak(self):
+        """From now on the peak counts anew (proc(5): clear_refs)."""
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def memory(self, name):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+        return int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024
 
     def counts(self):
         """What the server itself has counted: answers by route and status, and deactivations."""
@@ -152,15 +163,15 @@ class Server(Process):
         return counts
 
     @contextlib.contextmanager
-    def answering_only(self, route, status):
+    def answering_only(self, route, *statuses):
         """Fails when, meanwhile, the route gave an answer with another status. Gives a dict of what was counted."""
         before, grown = self.counts(), {}
         yield grown
         after = self.counts()
         grown.update({key: count - before.get(key, 0) for key, count in after.items()})
-        wrong = {key[1]: count for key, count in grown.items() if key[0] == route and key[1] != status and count}
+        wrong = {key[1]: count for key, count in grown.items() if key[0] == route and key[1] not in statuses and count}
         if wrong:
-            raise BenchError(f"{self.database.engine}: {route} did not only answer {status}: {wrong}")
+            raise BenchError(f"{self.database.engine}: {route} did not only answer {' or '.join(statuses)}: {wrong}")
 
 
 class Ceiling(Process):
@@ -169,7 +180,7 @@ class Ceiling(Process):
     def __init__(self, binary, folder):
         super().__init__([binary, "--listen", "127.0.0.1:0"], dict(os.environ), folder / "ceiling.log")
 
-    def answering_only(self, route, status):
+    def answering_only(self, route, *statuses):
         """It counts nothing; each of its handlers has one status, which the warm-up looks at."""
         return contextlib.nullcontext()
 

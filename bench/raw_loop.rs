@@ -1,6 +1,6 @@
 //! The commit limit of `bench/run`: the statements of one deactivation by API, in a loop, with nothing around them.
 //!
-//! The texts are those of `store::{tokens, users, sessions, links, audit}`, in the order in which
+//! The texts are those of `store::{tokens, users, companies, sessions, links, audit}`, in the order in which
 //! `access::Gate::authenticate` and `domain::transitions` run them for a member who holds no token.
 
 use std::error::Error;
@@ -20,15 +20,18 @@ use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 const AUTHENTICATE: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
-    u.id, u.company_id, u.email, u.name, u.role, u.status, t.created_at \
+    u.id, u.company_id, u.email, u.name, u.role, u.status, t.created_at, t.kind \
     FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
 const FIND_CALLER: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
     email_key FROM users WHERE id = (SELECT user_id FROM tokens WHERE id = $1 AND ended_at IS NULL \
     AND (expires_at IS NULL OR expires_at > $2))";
 const LOCK_TARGET: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
-    email_key FROM users WHERE id = $1 AND company_id = $2";
-const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, password_hash = NULL \
-    WHERE id = $1 AND status <> 'deactivated'";
+    email_key FROM users WHERE id = $1 AND company_id = $2 AND deleted_at IS NULL";
+const FIND_GUARD: &str = "SELECT id, name, created_at, token_days, provider_is_authority, guard_doors, guard_count, \
+    guard_percent, guard_seconds, guard_confirmed_at, guard_allowance FROM companies WHERE id = $1";
+const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, \
+    status_door = CASE status WHEN 'active' THEN $3 ELSE COALESCE(status_door, $3) END, \
+    password_hash = NULL, revision = revision + 1, updated_at = $2 WHERE id = $1 AND status <> 'deactivated'";
 const END_TOKENS: &str = "UPDATE tokens SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
 const COUNT_SESSIONS: &str = "SELECT COUNT(*) FROM sessions \
     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3 AND id <> $4";
@@ -38,14 +41,15 @@ const END_LINKS: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE u
 const END_MADE_LINKS: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE made_by = $1 AND ended_at IS NULL";
 const APPEND: &str = "INSERT INTO audit_entries (id, at, company_id, actor_kind, actor_user_id, actor_token_id, \
     actor_session_id, actor_link_id, door, request_id, client_address, action, subject_kind, subject_id, \
-    person_id, outcome, refusal, reason, ticket, detail) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+    person_id, outcome, refusal, reason, ticket, detail, actor_service_id) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 const FIND_DIGEST: &str = "SELECT digest FROM tokens WHERE id = $1";
 
 const END_REASON: &str = "owner_deactivated";
 const MAKER_REASON: &str = "maker_lost_access";
 /// After so many microseconds a session that is not used is over.
 const IDLE: i64 = 30 * 60 * 1_000_000;
+const DOOR: &str = "user_deactivation_api";
 const ADDRESS: &str = "127.0.0.1";
 /// After how many changed rows the server writes SQLite's log back into the file.
 const CHECKPOINT_ROWS: u64 = 4_000;
@@ -196,6 +200,7 @@ struct Statements<'c> {
     begin: Statement<'c>,
     find_caller: Statement<'c>,
     lock_target: Statement<'c>,
+    find_guard: Statement<'c>,
     deactivate: Statement<'c>,
     end_tokens: Statement<'c>,
     count_sessions: Statement<'c>,
@@ -213,6 +218,7 @@ impl<'c> Statements<'c> {
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             find_caller: connection.prepare(&numbered(FIND_CALLER))?,
             lock_target: connection.prepare(&numbered(LOCK_TARGET))?,
+            find_guard: connection.prepare(&numbered(FIND_GUARD))?,
             deactivate: connection.prepare(&numbered(DEACTIVATE))?,
             end_tokens: connection.prepare(&numbered(END_TOKENS))?,
             count_sessions: connection.prepare(&numbered(COUNT_SESSIONS))?,
@@ -232,7 +238,8 @@ impl<'c> Statements<'c> {
         self.begin.execute([])?;
         self.find_caller.query_row((token, now), |_| Ok(()))?;
         self.lock_target.query_row([subject, company], |_| Ok(()))?;
-        exactly_one(self.deactivate.execute((subject, now))? as u64, target)?;
+        self.find_guard.query_row([company], |_| Ok(()))?;
+        exactly_one(self.deactivate.execute((subject, now, DOOR))? as u64, target)?;
         let revoked = self.end_tokens.execute((subject, now, END_REASON))? as u64;
         let none = Uuid::nil();
         let none = none.as_bytes().as_slice();
@@ -249,7 +256,7 @@ impl<'c> Statements<'c> {
             token,
             None::<&[u8]>,
             None::<&[u8]>,
-            "user_deactivation_api",
+            DOOR,
             request.as_bytes().as_slice(),
             ADDRESS,
             "user.deactivate",
@@ -261,6 +268,7 @@ impl<'c> Statements<'c> {
             None::<&str>,
             None::<&str>,
             detail(sessions, revoked),
+            None::<&[u8]>,
         ])?;
         self.commit.execute([])?;
         Ok(())
@@ -291,6 +299,7 @@ struct Session {
     authenticate: tokio_postgres::Statement,
     find_caller: tokio_postgres::Statement,
     lock_target: tokio_postgres::Statement,
+    find_guard: tokio_postgres::Statement,
     deactivate: tokio_postgres::Statement,
     end_tokens: tokio_postgres::Statement,
     count_sessions: tokio_postgres::Statement,
@@ -309,6 +318,7 @@ impl Session {
             authenticate: client.prepare(AUTHENTICATE).await?,
             find_caller: client.prepare(FIND_CALLER).await?,
             lock_target: client.prepare(&format!("{LOCK_TARGET} FOR NO KEY UPDATE")).await?,
+            find_guard: client.prepare(FIND_GUARD).await?,
             deactivate: client.prepare(DEACTIVATE).await?,
             end_tokens: client.prepare(END_TOKENS).await?,
             count_sessions: client.prepare(COUNT_SESSIONS).await?,
@@ -336,7 +346,8 @@ impl Session {
         let transaction = self.client.transaction().await?;
         transaction.query_one(&self.find_caller, &[actor_token, &now]).await?;
         transaction.query_one(&self.lock_target, &[&target, company]).await?;
-        exactly_one(transaction.execute(&self.deactivate, &[&target, &now]).await?, target)?;
+        transaction.query_one(&self.find_guard, &[company]).await?;
+        exactly_one(transaction.execute(&self.deactivate, &[&target, &now, &DOOR]).await?, target)?;
         let revoked = transaction.execute(&self.end_tokens, &[&target, &now, &END_REASON]).await?;
         let (idle_since, nobody) = (now - IDLE, Uuid::nil());
         let sessions = [&target as &(dyn ToSql + Sync), &now, &idle_since, &nobody];
@@ -358,7 +369,7 @@ impl Session {
                     actor_token,
                     &no_one,
                     &no_one,
-                    &"user_deactivation_api",
+                    &DOOR,
                     &request,
                     &ADDRESS,
                     &"user.deactivate",
@@ -370,6 +381,7 @@ impl Session {
                     &none,
                     &none,
                     &detail(sessions, revoked),
+                    &no_one,
                 ],
             )
             .await?;

@@ -3,12 +3,16 @@
 import statistics
 
 from parts import MEMORY_CONNECTIONS, NODES, PAUSE_MILLISECONDS, STORM_CONNECTIONS, VERIFY_CONNECTIONS
+from scim import LOAD_CONNECTIONS, MANY
 
 CHECK_GOAL = 0.85
 PATCH_GOAL, PATCH_GOAL_CONNECTIONS = 1.0, 16
 STORM_GOAL = 2.0
 T0_GOAL = 3.0
 START_GOAL_SECONDS = 2.0
+# What is aimed at, and what Microsoft Entra demands of a company's SCIM service, in requests a second.
+SCIM_GOAL, SCIM_DEMAND = 1_000, 25
+LIST_GOAL = 1.5
 MEBIBYTE = 1024 * 1024
 
 
@@ -260,11 +264,109 @@ def mebibytes(row):
     return f"{row['residentBytes'] / MEBIBYTE:.1f} MiB"
 
 
+# --- SCIM -----------------------------------------------------------------------------------------------------------
+
+PAGE_TIMES = ("firstUs", "beginUs", "middleUs", "endUs")
+GROUP_TIMES = ("addOneUs", "removeOneUs", "addManyUs", "removeManyUs")
+GROUP_MEMORY = ("beforeBytes", "peakBytes", "residentBytes")
+
+
+def scim_rows(records):
+    tables = grouped(records, "table")
+    return scim_load_rows(tables["load",]) + scim_list_rows(tables["list",]) + scim_group_rows(tables["group",])
+
+
+def scim_load_rows(records):
+    rows = []
+    for (what, engine), mine in grouped(records, "what", "engine").items():
+        row = {"table": "load", "what": what, "engine": engine, "users": mine[0]["users"]}
+        row |= {name: median_of(mine, name) for name in ("perSecond", "p50us", "p99us")}
+        if what == "mix":
+            rates = [record["perSecond"] / SCIM_GOAL for record in mine]
+            row |= {"ratio": statistics.median(rates), "lowest": min(rates), "highest": max(rates)}
+            row |= {"demands": row["perSecond"] / SCIM_DEMAND} | goal(row["ratio"], least=1)
+        rows.append(row)
+    return rows
+
+
+def scim_list_rows(records):
+    rows = []
+    for (what, engine), mine in grouped(records, "what", "engine").items():
+        row = {"table": "list", "what": what, "engine": engine}
+        row |= {name: mine[0][name] for name in ("users", "pages", "timedPages")}
+        row |= {name: median_of(mine, name) for name in (*PAGE_TIMES, "totalSeconds")}
+        ratios = [record["endUs"] / record["beginUs"] for record in mine]
+        row |= {"ratio": row["endUs"] / row["beginUs"], "lowest": min(ratios), "highest": max(ratios)}
+        rows.append(row | goal(row["ratio"], most=LIST_GOAL))
+    return rows
+
+
+def scim_group_rows(records):
+    """Medians of each group, and those of the large one as multiples of those of the small one."""
+    rows = []
+    for (engine,), mine in grouped(records, "engine").items():
+        sizes = [
+            {"table": "group", "what": "group", "engine": engine, "members": members}
+            | {name: median_of(some, name) for name in (*GROUP_TIMES, *GROUP_MEMORY)}
+            for (members,), some in grouped(mine, "members").items()
+        ]
+        small, large = sizes
+        multiples = {name: large[name] / small[name] for name in (*GROUP_TIMES, *GROUP_MEMORY)}
+        rows += [small, large, {"table": "group", "what": "large to small", "engine": engine, **multiples}]
+    return rows
+
+
+def print_scim(rows):
+    tables = {name: [row for row in rows if row["table"] == name] for name in ("load", "list", "group")}
+    print_scim_load(tables["load"])
+    print_scim_lists(tables["list"])
+    print_scim_groups(tables["group"])
+
+
+def print_scim_load(rows):
+    lines = []
+    for row in rows:
+        demands = f"{row['demands']:.1f} ×" if "demands" in row else ""
+        figures = [f"{row['perSecond']:,.0f}", milliseconds(row["p50us"]), milliseconds(row["p99us"]), demands]
+        lines.append([name_of(row), *figures, *ratio_cells(row)])
+    note = f"{rows[0]['users']:,} users, {LOAD_CONNECTIONS} connections; below the mix, each kind by itself.\n"
+    note += f"demand: Entra's {SCIM_DEMAND} requests a second; ratio: to {SCIM_GOAL:,} a second."
+    header = ["SCIM, load", "per second", "p50 ms", "p99 ms", "demand", *RATIO_HEADER]
+    print_table("SCIM: load", header, lines, note)
+
+
+def print_scim_lists(rows):
+    lines = []
+    for row in rows:
+        figures = [f"{row['pages']:,}", *(milliseconds(row[name]) for name in PAGE_TIMES), f"{row['totalSeconds']:.1f}"]
+        lines.append([name_of(row), *figures, *ratio_cells(row)])
+    note = f"{rows[0]['users']:,} users. The first page also counts them all; begin: the {rows[0]['timedPages']} pages "
+    note += "behind it,\nmiddle and end: as many there; ratio: of end to begin."
+    header = ["SCIM, lists", "pages", "first ms", "begin ms", "middle ms", "end ms", "all s", *RATIO_HEADER]
+    print_table("SCIM: lists", header, lines, note)
+
+
+def print_scim_groups(rows):
+    lines = []
+    for row in rows:
+        if row["what"] == "group":
+            times = [milliseconds(row[name]) for name in GROUP_TIMES]
+            memory = [f"{row[name] / MEBIBYTE:.1f} MiB" for name in GROUP_MEMORY]
+            lines.append([row["engine"], f"{row['members']:,}", *times, *memory])
+        else:
+            multiples = [f"{row[name]:.2f} ×" for name in (*GROUP_TIMES, *GROUP_MEMORY)]
+            lines.append([f"{row['engine']}, large to small", "", *multiples])
+    many = f"{MANY:,}"
+    header = ["SCIM, a group", "members", "add 1 ms", "remove 1 ms", f"add {many} ms", f"remove {many} ms"]
+    note = "Resident memory of the server: before these changes, the most meanwhile, and after them."
+    print_table("SCIM: a group's members", [*header, "before", "peak", "after"], lines, note)
+
+
 ROWS = {
     "checks": check_rows, "deactivations": deactivation_rows, "storm": storm_rows, "t0": t0_rows, "start": start_rows,
-    "memory": memory_rows,
+    "memory": memory_rows, "scim": scim_rows,
 }
 PRINT = {
     "checks": print_checks, "deactivations": print_deactivations, "storm": print_storm, "t0": print_t0,
-    "start": print_start, "memory": print_memory,
+    "start": print_start, "memory": print_memory, "scim": print_scim,
 }

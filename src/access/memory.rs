@@ -37,6 +37,7 @@ impl Held {
             Self::Session(held) => match &held.actor {
                 Actor::User(identity) => identity.user,
                 Actor::BreakGlass(glass) => UserId(glass.company.0),
+                Actor::Provisioner(provisioner) => UserId(provisioner.service.0),
                 Actor::Operator => UserId(uuid::Uuid::nil()),
             },
             Self::Service(held) => UserId(held.service.id.0),
@@ -162,10 +163,11 @@ impl Memory {
 mod tests {
     use super::*;
     use crate::model::id::ServiceId;
-    use crate::model::service::Service;
+    use crate::model::service::{Purpose, Service};
 
     fn entry(holder: u128, place: Place) -> Arc<Entry> {
         let service = Service {
+            purpose: Purpose::Checks,
             id: ServiceId(uuid::Uuid::from_u128(holder)),
             company: None,
             name: "test".to_owned(),

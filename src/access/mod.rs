@@ -218,7 +218,7 @@ impl Gate {
                 company_name: admitted.company_name.unwrap_or_default(),
                 view_age: admitted.view_age,
             }),
-            Credential::Token(_) => Err(Refusal::Unknown),
+            Credential::Token(_) | Credential::ApiKey(_) | Credential::Scim(_) => Err(Refusal::Unknown),
         }))
     }
 
@@ -297,9 +297,9 @@ impl Gate {
     async fn read(&self, kind: Kind, digest: SecretDigest, trust: Trust) -> Result<Option<Held>> {
         let work = async move |tx: &mut crate::store::Tx<'_>| {
             Ok(match kind {
-                Kind::Token => tokens::find_held(tx, digest).await?.map(Held::Token),
+                Kind::Token | Kind::ApiKey => tokens::find_held(tx, digest).await?.map(Held::Token),
                 Kind::Session => sessions::find_held(tx, digest).await?.map(Held::Session),
-                Kind::Service => services::find_held(tx, digest).await?.map(Held::Service),
+                Kind::Service | Kind::Scim => services::find_held(tx, digest).await?.map(Held::Service),
                 Kind::Link => None,
             })
         };
@@ -348,7 +348,7 @@ impl Gate {
             return;
         }
         let granularity = match admitted.credential {
-            Credential::Token(_) => TOKEN_GRANULARITY,
+            Credential::Token(_) | Credential::ApiKey(_) | Credential::Scim(_) => TOKEN_GRANULARITY,
             Credential::Session(_) => SESSION_GRANULARITY.min(self.policy.sessions.idle / 10),
         };
         let before = entry.used();
@@ -381,7 +381,8 @@ impl Gate {
                 .append(async move |tx| {
                     for (credential, at) in &uses {
                         match credential {
-                            Credential::Token(id) => tokens::note_use(tx, *id, *at).await?,
+                            Credential::Token(id) | Credential::ApiKey(id) => tokens::note_use(tx, *id, *at).await?,
+                            Credential::Scim(_) => {}
                             Credential::Session(id) => sessions::note_use(tx, *id, *at).await?,
                         }
                     }

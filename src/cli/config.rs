@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use super::sunset;
 use crate::access::{self, Freshness};
 use crate::domain::Policy;
 use crate::http::SharedLimit;
@@ -49,6 +50,21 @@ pub const KEYS: &[Key] = &[
         "rate_limit",
         "600/1m",
         "Requests per token, and per address without one: `N/period`, or `off` for no limits and no slow-downs",
+    ),
+    key(
+        "scim_rate_limit",
+        "6000/1m",
+        "Requests per SCIM token: `N/period`, or `off`; there is no limit either where `rate_limit` is `off`",
+    ),
+    key(
+        "scim_strict",
+        "false",
+        "`true` takes from identity providers only what the SCIM interoperability profile allows; many send more",
+    ),
+    key(
+        "user_management_api_sunset",
+        "2027-12-31",
+        "The last day of the deprecated User Management API, or an HTTP date, as its header `Sunset` tells it; or `off`",
     ),
     key(
         "freshness",
@@ -175,10 +191,12 @@ fn read_file(path: &Path) -> Result<toml::Table, Invalid> {
 }
 
 fn file_value(key: &Key, value: &toml::Value) -> Result<String, Invalid> {
-    let wrong = || Invalid::new(format!("{}: write a text, a number, or a list of texts", key.name));
+    let wrong = || Invalid::new(format!("{}: write a text, a number, true or false, or a list of texts", key.name));
     match value {
         toml::Value::String(text) => Ok(text.clone()),
         toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(is_so) => Ok(is_so.to_string()),
+        toml::Value::Datetime(date) => Ok(date.to_string()),
         toml::Value::Array(items) => {
             let items = items.iter().map(|item| item.as_str().ok_or_else(wrong));
             Ok(items.collect::<Result<Vec<_>, _>>()?.join(","))
@@ -326,13 +344,14 @@ impl Resolved {
             _ => return Err(Invalid::new("tls_certificate and tls_key go together: set both, or neither")),
         };
         let trusted_proxies = self.read("trusted_proxies", networks)?;
+        let rate_limit = self.read("rate_limit", quota)?;
         Ok(Server {
             listen: self.read("listen", host_and_port)?,
             public_url: self.optional("public_url", public_url)?,
-            rate_limit: self.read("rate_limit", |text| match text {
-                "off" => Ok(None),
-                quota => Quota::parse(quota).map(Some),
-            })?,
+            rate_limit,
+            scim_rate_limit: self.read("scim_rate_limit", quota)?.filter(|_| rate_limit.is_some()),
+            scim_strict: self.read("scim_strict", truth)?,
+            legacy_sunset: self.read("user_management_api_sunset", sunset::read)?,
             shared_limit: self.optional("redis_url", SharedLimit::open)?,
             trusted_proxies: trusted_proxies.clone(),
             tls,
@@ -357,6 +376,12 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// The limit per token, and per address without one.
     pub rate_limit: Option<Quota>,
+    /// The limit per SCIM token.
+    pub scim_rate_limit: Option<Quota>,
+    /// Whether identity providers are held to the interoperability profile.
+    pub scim_strict: bool,
+    /// When the User Management API ends, as an HTTP date.
+    pub legacy_sunset: Option<String>,
     /// Where the nodes count together.
     pub shared_limit: Option<SharedLimit>,
     /// Networks whose `X-Forwarded-For` is believed.
@@ -369,6 +394,14 @@ pub struct Server {
     pub body_timeout: Duration,
     /// What connections may take.
     pub limits: Limits,
+}
+
+fn quota(text: &str) -> Result<Option<Quota>, Invalid> {
+    if text == "off" { Ok(None) } else { Quota::parse(text).map(Some) }
+}
+
+fn truth(text: &str) -> Result<bool, Invalid> {
+    text.parse().map_err(|_| Invalid::new("write true or false"))
 }
 
 fn duration_between(text: &str, least: Duration, most: Duration) -> Result<Duration, Invalid> {
@@ -485,6 +518,20 @@ mod tests {
     fn a_list_in_the_file_is_taken() {
         let found = resolved(None, None, "trusted_proxies = [\"10.0.0.0/8\", \"192.0.2.1\"]").unwrap();
         assert_eq!(found.server().unwrap().trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn what_scim_may_and_when_the_old_api_ends_can_be_set() {
+        let server = |file| resolved(None, None, file).unwrap().server().unwrap();
+        let found = server("scim_strict = true\nscim_rate_limit = \"5/1s\"\nuser_management_api_sunset = 2028-01-31");
+        assert!(found.scim_strict);
+        assert_eq!(found.scim_rate_limit.map(Quota::burst), Some(5));
+        assert_eq!(found.legacy_sunset.as_deref(), Some("Mon, 31 Jan 2028 23:59:59 GMT"));
+        assert_eq!(server("user_management_api_sunset = \"off\"").legacy_sunset, None);
+        assert_eq!(server("rate_limit = \"off\"").scim_rate_limit, None, "no limit at all");
+        for wrong in ["scim_strict = 1", "scim_rate_limit = \"lots\"", "user_management_api_sunset = \"soon\""] {
+            assert!(resolved(None, None, wrong).unwrap().server().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use super::operator::Operator;
 use super::output::Failure;
 use crate::domain::Policy;
+use crate::domain::groups::NewGroup;
 use crate::domain::passwords::Password;
 use crate::domain::users::NewUser;
 use crate::model::company::Domain;
 use crate::model::entropy::SystemEntropy;
 use crate::model::id;
 use crate::model::scope::Scope;
+use crate::model::service::Purpose;
+use crate::model::token::TokenKind;
 use crate::model::user::{Role, User};
 use crate::store::Store;
 
@@ -62,16 +65,19 @@ pub(super) async fn fill(folder: &Folder, store: Arc<Store>, policy: Policy, url
     let admin = [Scope::UserDeactivationWrite, Scope::UserIdentifiersRead];
     let admin = token(&operator, &users[0], "joiner-mover-leaver", &admin).await?;
     let leaver = token(&operator, &users[1], "a script", &[Scope::AuditLoggingRead]).await?;
-    print(
-        &mut std::io::stdout().lock(),
-        &Walk { url, admin, leaver, uuid: users[1].id.to_string(), database: &folder.database() },
-    )?;
+    let members = users[1..].iter().map(|user| user.id).collect();
+    let group = NewGroup { name: "Platform".to_owned(), members, ..NewGroup::default() };
+    directory.create_group(caller, company.id, group).await?;
+    let (_, scim) = directory.create_service(caller, "demo", Some(company.id), Purpose::Provisions).await?;
+    let (uuid, scim) = (users[1].id.to_string(), scim.reveal().to_owned());
+    print(&mut std::io::stdout().lock(), &Walk { url, admin, leaver, scim, uuid, database: &folder.database() })?;
     Ok(())
 }
 
 async fn token(operator: &Operator, owner: &User, name: &str, scopes: &[Scope]) -> Result<String, Failure> {
     let scopes = scopes.iter().copied().collect();
-    let (_, secret) = operator.directory.issue_token(&operator.caller, owner.id, name, scopes, None).await?;
+    let Operator { directory, caller, .. } = operator;
+    let (_, secret) = directory.issue_token(caller, owner.id, TokenKind::Pat, name, scopes, None).await?;
     Ok(secret.reveal().to_owned())
 }
 
@@ -79,12 +85,14 @@ struct Walk<'a> {
     url: &'a str,
     admin: String,
     leaver: String,
+    /// What an identity provider shows.
+    scim: String,
     uuid: String,
     database: &'a Path,
 }
 
 fn print(out: &mut impl Write, walk: &Walk<'_>) -> std::io::Result<()> {
-    let Walk { url, admin, leaver, uuid, database } = walk;
+    let Walk { url, admin, leaver, scim, uuid, database } = walk;
     let database = database.display();
     write!(
         out,
@@ -103,6 +111,9 @@ curl -i -X PATCH {url}/v1/platform-users/{uuid} -H 'Authorization: MxToken {admi
 
 # 4. Lee's personal access token is refused.
 curl -i {url}/api/v1/me -H 'Authorization: MxToken {leaver}'
+
+# 5. An identity provider, which keeps users and groups by SCIM, sees it too: \"active\":false.
+curl -s '{url}/scim/v2/Users?filter=userName%20eq%20%22lee.leaver@acme.example%22' -H 'Authorization: Bearer {scim}'
 
 # The command line works on the same data, while the server runs.
 offboard --database sqlite:{database} user show lee.leaver@acme.example

@@ -2,15 +2,20 @@
 
 mod audit;
 mod break_glass;
+mod choice;
 mod company;
 pub mod config;
 mod demo;
+mod group;
 mod import;
+mod legacy;
 mod logging;
 mod operator;
 mod output;
+mod scim_token;
 mod serve;
 mod service;
+mod sunset;
 mod token;
 mod user;
 
@@ -39,6 +44,7 @@ use output::{Failure, Format};
         offboard serve --demo\n  \
         offboard company create Acme --domain acme.example\n  \
         offboard user create ada@acme.example --company Acme --name 'Ada Admin' --admin\n  \
+        offboard scim-token create --company Acme --name okta\n  \
         offboard user deactivate lee@acme.example --reason 'left the company' --ticket HR-42"
 )]
 pub struct Cli {
@@ -72,12 +78,21 @@ enum Command {
     /// Users: made, imported, suspended, deactivated
     #[command(subcommand, arg_required_else_help = true)]
     User(user::UserCommand),
-    /// Personal access tokens
+    /// Groups of users, and the rights that they give
+    #[command(subcommand, arg_required_else_help = true)]
+    Group(group::GroupCommand),
+    /// Personal access tokens and API keys
     #[command(subcommand, arg_required_else_help = true)]
     Token(token::TokenCommand),
+    /// Tokens by which identity providers keep a company's users and groups
+    #[command(subcommand, arg_required_else_help = true)]
+    ScimToken(scim_token::ScimTokenCommand),
     /// Services that ask whether credentials are good
     #[command(subcommand, arg_required_else_help = true)]
     Service(service::ServiceCommand),
+    /// The deprecated User Management API: who still calls it
+    #[command(subcommand, arg_required_else_help = true)]
+    UserManagementApi(legacy::LegacyCommand),
     /// The audit trail
     #[command(subcommand, arg_required_else_help = true)]
     Audit(audit::AuditCommand),
@@ -129,6 +144,10 @@ impl Cli {
             let message = "--demo uses a database of its own; leave --database out";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
         }
+        if matches!(&self.command, Command::Token(command) if command.is_key_with_scopes()) {
+            let message = "an API key has no scopes: its owner's role decides; leave --scope out";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
         Ok(self)
     }
 }
@@ -167,6 +186,9 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Command::User(command) => command.run(&cli.global.operator().await?, format).await,
         Command::Token(command) => command.run(&cli.global.operator().await?, format).await,
         Command::Service(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::Group(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::ScimToken(command) => command.run(&cli.global.operator().await?, format).await,
+        Command::UserManagementApi(command) => command.run(&cli.global.operator().await?, format).await,
         Command::BreakGlass(command) => command.run(&cli.global.operator().await?, format).await,
         Command::Audit(command) => command.run(&cli.global.operator().await?, format).await,
     }

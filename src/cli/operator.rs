@@ -39,8 +39,13 @@ impl Operator {
         Self { directory, caller: Caller { actor: Actor::Operator, origin }, mailer: None, public_url }
     }
 
+    /// The address at which the outside reaches a path of the server.
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url)
+    }
+
     /// The address at which the server takes a link's secret.
     pub(super) fn link(&self, path: &str, secret: &Secret) -> String {
-        format!("{}{path}/{}", self.public_url, secret.reveal())
+        format!("{}/{}", self.address(path), secret.reveal())
     }
 }

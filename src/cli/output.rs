@@ -142,9 +142,13 @@ impl From<domain::Error> for Failure {
                 Some("offboard token list --user EMAIL shows a user's tokens")
             }
             domain::Error::NotFound(Unknown::Service(_)) => Some("offboard service list shows which there are"),
+            domain::Error::NotFound(Unknown::Group(_)) => {
+                Some("offboard group list --company COMPANY shows which there are")
+            }
             domain::Error::Unavailable(_) => Some("is the database there? offboard config shows which one is meant"),
             domain::Error::NotFound(Unknown::Session(_) | Unknown::Page)
             | domain::Error::Invalid(_)
+            | domain::Error::Fault(_)
             | domain::Error::Exists(_)
             | domain::Error::Internal(_) => None,
         };
@@ -163,9 +167,14 @@ fn hint(refusal: &Refusal) -> Option<&'static str> {
             Some("offboard user reactivate EMAIL lets a deactivated user back in, without credentials")
         }
         Refusal::WrongStatus(Status::Suspended) => Some("offboard user resume EMAIL lets a suspended user back in"),
+        Refusal::GuardTripped { .. } => {
+            Some("if it is meant: offboard company confirm-guard COMPANY --allow N lets N more lose access")
+        }
+        Refusal::Outdated => Some("somebody else changed it at the same time; look again, then try again"),
         Refusal::WrongStatus(Status::Active)
         | Refusal::MissingScope { .. }
         | Refusal::NotAdmin
+        | Refusal::NeedsRole(_)
         | Refusal::Oneself
         | Refusal::ScopeNotYours(_)
         | Refusal::SessionNeeded
@@ -174,6 +183,9 @@ fn hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::WrongCredentials
         | Refusal::TooManyAttempts
         | Refusal::DeadLink
+        | Refusal::StoppedByHand(_)
+        | Refusal::ManagedByProvider
+        | Refusal::GroupLocked
         | Refusal::CallerEnded => None,
     }
 }

@@ -104,6 +104,7 @@ async fn run(
     let serving = tokio::spawn(serving);
     let forgotten = CancellationToken::new();
     let memory = tokio::spawn(Arc::clone(&app.1).remember(Arc::new(SystemEntropy), forgotten.clone()));
+    let notes = tokio::spawn(note_legacy_calls(app.0.clone()));
     let chores = tokio::spawn(chores(Arc::clone(&app.1), certificate, hangup));
     tracing::info!(url = own_url, "listening");
     if let Some(folder) = demo {
@@ -126,10 +127,14 @@ async fn run(
         }
     }
     chores.abort();
+    notes.abort();
     forgotten.cancel();
     let _ = memory.await;
     if let Err(error) = app.1.write_uses().await {
         tracing::warn!(%error, "the last uses of tokens were not written down");
+    }
+    if let Err(error) = app.0.write_legacy_calls().await {
+        tracing::warn!(%error, "the last calls of the User Management API were not written down");
     }
     tracing::info!("stopped");
     Ok(())
@@ -148,6 +153,9 @@ fn wire(
     let directory = Directory::new(store, clock.clone(), entropy.clone(), policy);
     let settings = Settings {
         rate_limit: config.rate_limit,
+        scim_rate_limit: config.scim_rate_limit,
+        scim_strict: config.scim_strict,
+        legacy_sunset: config.legacy_sunset.clone(),
         shared_limit: config.shared_limit.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         body_limit: config.body_limit,
@@ -155,6 +163,17 @@ fn wire(
         public_url,
     };
     (App::new(directory, Arc::clone(&gate), clock, entropy, mailer, settings), gate)
+}
+
+/// Writes down who calls the User Management API, until the server stops.
+async fn note_legacy_calls(app: App) {
+    let mut turns = tokio::time::interval(USES_INTERVAL);
+    loop {
+        turns.tick().await;
+        if let Err(error) = app.write_legacy_calls().await {
+            tracing::warn!(%error, "calls of the User Management API were not written down");
+        }
+    }
 }
 
 /// What is done beside requests, until the server stops.

@@ -1,4 +1,4 @@
-//! `offboard service …`
+//! `offboard service …`, and what SCIM tokens have in common with services.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::operator::Operator;
 use super::output::{Failure, Format};
 use super::user::table;
+use crate::domain::{Error, Unknown};
 use crate::model::secret::Secret;
-use crate::model::service::Service;
+use crate::model::service::{Purpose, Service};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ServiceCommand {
@@ -36,6 +37,9 @@ pub(super) enum ServiceCommand {
     },
 }
 
+const SERVICES: Kind =
+    Kind { purpose: Purpose::Checks, noun: "service", hint: "offboard service list shows which there are" };
+
 impl ServiceCommand {
     pub(super) async fn run(self, operator: &Operator, format: Format) -> Result<(), Failure> {
         let Operator { directory, caller, .. } = operator;
@@ -45,25 +49,53 @@ impl ServiceCommand {
                     Some(key) => Some(directory.find_company(&key).await?.id),
                     None => None,
                 };
-                let (service, secret) = directory.create_service(caller, &name, company).await?;
+                let (service, secret) = directory.create_service(caller, &name, company, Purpose::Checks).await?;
                 show_secret(&service, &secret, format)
             }
             Self::List => {
-                let services = directory.list_services(caller).await?;
+                let services = directory.list_services(caller, Purpose::Checks).await?;
                 let document = json!({"services": services.iter().map(document).collect::<Vec<_>>()});
                 format.print(&document, || list(&services))
             }
             Self::Rotate { service } => {
-                let service = directory.find_service(caller, &service).await?;
-                let (service, secret) = directory.rotate_service(caller, service.id).await?;
+                let (service, secret) = SERVICES.rotate(operator, &service).await?;
                 show_secret(&service, &secret, format)
             }
-            Self::Delete { service } => {
-                let service = directory.find_service(caller, &service).await?;
-                let service = directory.delete_service(caller, service.id).await?;
-                let document = json!({"uuid": service.id.to_string()});
-                format.print(&document, || format!("Deleted the service '{}' ({})", service.name, service.id))
+            Self::Delete { service } => SERVICES.delete(operator, &service, format).await,
+        }
+    }
+}
+
+/// Services of one purpose, and what commands call them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) purpose: Purpose,
+    pub(super) noun: &'static str,
+    /// What helps who named one that there is not.
+    pub(super) hint: &'static str,
+}
+
+impl Kind {
+    /// Gives the one with this name or UUID another secret.
+    pub(super) async fn rotate(self, operator: &Operator, key: &str) -> Result<(Service, Secret), Failure> {
+        let service = self.find(operator, key).await?;
+        Ok(operator.directory.rotate_service(&operator.caller, service.id).await?)
+    }
+
+    /// Deletes the one with this name or UUID, and tells so.
+    pub(super) async fn delete(self, operator: &Operator, key: &str, format: Format) -> Result<(), Failure> {
+        let service = self.find(operator, key).await?;
+        let service = operator.directory.delete_service(&operator.caller, service.id).await?;
+        let document = json!({"uuid": service.id.to_string()});
+        format.print(&document, || format!("Deleted the {} '{}' ({})", self.noun, service.name, service.id))
+    }
+
+    async fn find(self, operator: &Operator, key: &str) -> Result<Service, Failure> {
+        match operator.directory.find_service(&operator.caller, key, self.purpose).await {
+            Err(Error::NotFound(Unknown::Service(key))) => {
+                Err(Failure::new(format!("there is no {} '{key}'", self.noun), self.hint))
             }
+            found => Ok(found?),
         }
     }
 }

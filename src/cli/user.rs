@@ -7,14 +7,15 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use super::import;
 use super::operator::Operator;
 use super::output::{Failure, Format, Listing};
+use super::{choice, import};
 use crate::domain::passwords::Password;
 use crate::domain::transitions::{Request, Transition};
 use crate::domain::users::NewUser;
 use crate::http;
 use crate::model::audit::Note;
+use crate::model::group::Group;
 use crate::model::text::{NAME_LENGTH, REASON_LENGTH, one_line};
 use crate::model::user::{Role, User};
 use crate::outbound::mail::Message;
@@ -54,6 +55,16 @@ pub(super) enum UserCommand {
         /// The company, by name or UUID
         #[arg(long, value_name = "NAME|UUID")]
         company: String,
+    },
+    /// Give a user another role
+    #[command(after_help = "What a group gives stays: who is a Mendix Admin by a group is one until he leaves it.\n\n\
+        Example:\n  offboard user set-role max@acme.example --role company_manager")]
+    SetRole {
+        /// E-mail address or UUID
+        user: String,
+        /// What the user may do
+        #[arg(long, value_name = "ROLE", value_parser = choice::role(&Role::ALL))]
+        role: Role,
     },
     /// Set a user's password, read from standard input
     #[command(after_help = "Example:\n  offboard user set-password ada@acme.example --stdin < password.txt")]
@@ -115,12 +126,18 @@ impl UserCommand {
             }
             Self::Show { user } => {
                 let user = directory.find_user(&user).await?;
-                format.print(&document(&user), || show(&user))
+                let groups = directory.groups_of(user.company, user.id).await?;
+                format.print(&document(&user), || show(&user, &groups))
             }
             Self::List => list(operator, format).await,
             Self::Import { file, company } => {
                 let company = directory.find_company(&company).await?;
                 import::run(operator, &file, company.id, format).await
+            }
+            Self::SetRole { user, role } => {
+                let user = directory.find_user(&user).await?;
+                let user = directory.set_role(caller, user.id, role).await?;
+                format.print(&document(&user), || format!("{} is {} now", user.email, user.role.label()))
             }
             Self::SetPassword { user, stdin: _ } => {
                 let user = directory.find_user(&user).await?;
@@ -173,7 +190,8 @@ impl Act {
         let reason = self.reason.as_deref().map(|text| one_line("reason", text, REASON_LENGTH)).transpose()?;
         let ticket = self.ticket.as_deref().map(|text| one_line("ticket", text, NAME_LENGTH)).transpose()?;
         let user = operator.directory.find_user(&self.user).await?;
-        Ok((user, Request { note: Note { reason, ticket }, dry_run: self.dry_run }))
+        let note = Note { reason, ticket };
+        Ok((user, Request { note, dry_run: self.dry_run, ..Request::default() }))
     }
 
     fn tell(&self, transition: &Transition, format: Format) -> Result<(), Failure> {
@@ -207,7 +225,7 @@ impl Act {
 pub(super) fn document(user: &User) -> Value {
     json!({
         "uuid": user.id.to_string(),
-        "emailAddress": user.email.as_str(),
+        "emailAddress": user.email.to_show(),
         "name": user.name,
         "companyUuid": user.company.to_string(),
         "admin": user.role.is_admin(),
@@ -222,18 +240,36 @@ pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-fn show(user: &User) -> String {
-    let role = if user.role.is_admin() { ", Mendix Admin" } else { "" };
-    format!(
+/// A user on one line.
+pub(super) fn line(user: &User) -> String {
+    let role = if user.role.is_admin() { "admin" } else { "member" };
+    format!("{}  {:<11}  {role:<6}  {}  {}", user.id, user.status.as_str(), address(user), user.name)
+}
+
+fn address(user: &User) -> &str {
+    user.email.to_show().unwrap_or("(no e-mail address)")
+}
+
+fn show(user: &User, groups: &[Group]) -> String {
+    let role = match user.role {
+        Role::Member => String::new(),
+        role => format!(", {}", role.label()),
+    };
+    let mut text = format!(
         "{} ({}{role})\nUUID:    {}\nCompany: {}\nStatus:  {} since {}\nMade:    {}",
-        user.email,
+        address(user),
         user.name,
         user.id,
         user.company,
         user.status.as_str(),
         user.status_since,
         user.created_at
-    )
+    );
+    if !groups.is_empty() {
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        text.push_str(&format!("\nGroups:  {}", names.join(", ")));
+    }
+    text
 }
 
 async fn list(operator: &Operator, format: Format) -> Result<(), Failure> {
@@ -241,9 +277,7 @@ async fn list(operator: &Operator, format: Format) -> Result<(), Failure> {
     let mut listing = Listing::begin(BufWriter::new(std::io::stdout()), format, "users")?;
     loop {
         for user in &users {
-            let role = if user.role.is_admin() { "admin" } else { "member" };
-            let text = format!("{}  {:<11}  {role:<6}  {}  {}", user.id, user.status.as_str(), user.email, user.name);
-            listing.item(&document(user), &text)?;
+            listing.item(&document(user), &line(user))?;
         }
         let Some(last) = users.last().filter(|_| users.len() == PAGE as usize) else { break };
         users = match operator.directory.list_users(Some(last.id), PAGE).await {

@@ -6,6 +6,7 @@ use super::{Directory, Error, Refusal, guards};
 use crate::model::actor::{Actor, Caller, Origin};
 use crate::model::audit::{Action, ActorRecord, Entry, Note, Outcome, Subject};
 use crate::model::clock::{Clock, Timestamp};
+use crate::model::entropy::Entropy;
 use crate::model::id::{self, CompanyId, EntryId, UserId};
 use crate::store::{self, Tx};
 
@@ -15,6 +16,7 @@ use crate::store::{self, Tx};
 pub(super) struct Draft {
     id: EntryId,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     actor: ActorRecord,
     origin: Origin,
     action: Action,
@@ -27,6 +29,12 @@ impl Draft {
     /// The same entry, which concerns this person: the owner of what is changed.
     pub(super) fn concerning(&self, person: UserId) -> Self {
         Self { person: Some(person), ..self.clone() }
+    }
+
+    /// An entry of its own for another act of the same call.
+    pub(super) fn beside(&self, action: Action, subject: Subject) -> Self {
+        let id = EntryId(id::ordered(self.clock.now(), &*self.entropy));
+        Self { id, action, subject: Some(subject), person: person_of(Some(subject)), ..self.clone() }
     }
 
     /// Whether the caller may still do this, of what belongs to this user; that he may not is written down.
@@ -119,21 +127,15 @@ impl Directory {
         action: Action,
         subject: Option<Subject>,
     ) -> Draft {
-        let person = match subject {
-            Some(Subject::User(user)) => Some(user),
-            Some(
-                Subject::Company(_) | Subject::Token(_) | Subject::Session(_) | Subject::Link(_) | Subject::Service(_),
-            )
-            | None => None,
-        };
         Draft {
             id: EntryId(id::ordered(self.clock.now(), &*self.entropy)),
             clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
             actor,
             origin: origin.clone(),
             action,
             subject,
-            person,
+            person: person_of(subject),
             note: Note::default(),
         }
     }
@@ -156,12 +158,29 @@ impl Directory {
     }
 }
 
+/// Whom an entry about this concerns.
+fn person_of(subject: Option<Subject>) -> Option<UserId> {
+    match subject {
+        Some(Subject::User(user)) => Some(user),
+        Some(
+            Subject::Company(_)
+            | Subject::Token(_)
+            | Subject::Session(_)
+            | Subject::Link(_)
+            | Subject::Service(_)
+            | Subject::Group(_),
+        )
+        | None => None,
+    }
+}
+
 /// The one company that a caller reaches, in whose trail his refused attempts stand; `None` for the operator, who reaches
 /// all.
 pub(super) fn company_of(caller: &Caller) -> Option<CompanyId> {
     match &caller.actor {
         Actor::User(identity) => Some(identity.company),
         Actor::BreakGlass(glass) => Some(glass.company),
+        Actor::Provisioner(provisioner) => Some(provisioner.company),
         Actor::Operator => None,
     }
 }

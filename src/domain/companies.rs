@@ -1,10 +1,12 @@
 //! Companies: made by the operator, found by name or identifier.
 
+use std::time::Duration;
+
 use super::{Directory, Error, Unknown, guards};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
-use crate::model::company::{Company, Domain};
+use crate::model::company::{Company, Domain, Guard, GuardedDoors};
 use crate::model::id::{self, CompanyId};
 use crate::model::{Invalid, text};
 use crate::store::{self, Tx, companies, tokens};
@@ -26,7 +28,7 @@ impl Directory {
         domains.sort();
         domains.dedup();
         let id = CompanyId(id::random(&*self.entropy));
-        let company = Company { id, name, domains, created_at: self.clock.now(), token_days: None };
+        let company = Company::new(id, name, domains, self.clock.now());
         let subject = Some(Subject::Company(company.id));
         self.require(caller, Action::CreateCompany, subject).await?;
         let draft = self.draft(caller, Action::CreateCompany, subject, Note::default());
@@ -137,6 +139,19 @@ pub enum Change {
     RemoveDomain(Domain),
     /// The longest that tokens may live, in days; `None` is for ever.
     TokenDays(Option<u32>),
+    /// Whether the identity provider may let back in whom somebody else stopped.
+    Authority(bool),
+    /// What stops a runaway sync.
+    Guard {
+        /// Through which doors.
+        doors: GuardedDoors,
+        /// At most so many people.
+        count: u32,
+        /// At most so many of a hundred.
+        percent: u32,
+        /// Within this time.
+        window: Duration,
+    },
 }
 
 impl Change {
@@ -161,8 +176,27 @@ impl Change {
         }
     }
 
+    /// Takes a guard that somebody wrote.
+    ///
+    /// # Errors
+    /// When the count is not 1 to a million, the percentage not 1 to 100, or the window not a minute to 31 days.
+    pub fn guard(doors: GuardedDoors, count: u32, percent: u32, window: Duration) -> Result<Self, Error> {
+        let wrong = if !(1..=1_000_000).contains(&count) {
+            "write how many people: 1 to 1000000"
+        } else if !(1..=100).contains(&percent) {
+            "write a percentage from 1 to 100"
+        } else if !(Duration::from_mins(1)..=Guard::LONGEST).contains(&window) {
+            "write a window from a minute to 31 days"
+        } else {
+            return Ok(Self::Guard { doors, count, percent, window });
+        };
+        Err(Invalid::new(wrong).into())
+    }
+
     fn action(&self) -> Action {
         match self {
+            Self::Authority(_) => Action::SetAuthority,
+            Self::Guard { .. } => Action::SetGuard,
             Self::Name(_) => Action::RenameCompany,
             Self::AddDomain(_) => Action::AddDomain,
             Self::RemoveDomain(_) => Action::RemoveDomain,
@@ -205,6 +239,19 @@ async fn apply(
             let had = companies::remove_domain(tx, found.id, domain).await?;
             Ok(Ok(had.then(|| serde_json::json!({"domain": domain.as_str()}))))
         }
+        Change::Authority(is_authority) if *is_authority == found.provider_is_authority => Ok(Ok(None)),
+        Change::Authority(is_authority) => {
+            companies::set_authority(tx, found.id, *is_authority).await?;
+            done(serde_json::json!({"from": found.provider_is_authority, "to": is_authority}))
+        }
+        Change::Guard { doors, count, percent, window } => {
+            let guard = Guard { doors: *doors, count: *count, percent: *percent, window: *window, ..found.guard };
+            if guard == found.guard {
+                return Ok(Ok(None));
+            }
+            companies::set_guard(tx, found.id, &guard).await?;
+            done(serde_json::json!({"from": described(&found.guard), "to": described(&guard)}))
+        }
         Change::TokenDays(days) if *days == found.token_days => Ok(Ok(None)),
         Change::TokenDays(days) => {
             companies::set_token_days(tx, found.id, *days).await?;
@@ -217,9 +264,16 @@ async fn apply(
     }
 }
 
+fn described(guard: &Guard) -> serde_json::Value {
+    serde_json::json!({
+        "doors": guard.doors.as_str(), "count": guard.count, "percent": guard.percent,
+        "windowSeconds": guard.window.as_secs(),
+    })
+}
+
 /// So many days of 24 hours.
-pub(super) fn days_long(days: u32) -> std::time::Duration {
-    std::time::Duration::from_hours(24) * days
+pub(super) fn days_long(days: u32) -> Duration {
+    Duration::from_hours(24) * days
 }
 
 fn company_name(name: &str) -> Result<String, Error> {

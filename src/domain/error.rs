@@ -1,9 +1,12 @@
 //! What can go wrong, in the words of the domain.
 
+use std::time::Duration;
+
 use crate::model::Invalid;
 use crate::model::id::{SessionId, TokenId};
+use crate::model::scim::fault::Fault;
 use crate::model::scope::{Scope, Scopes};
-use crate::model::user::Status;
+use crate::model::user::{Role, Status};
 use crate::store;
 
 /// Why an operation was not done.
@@ -15,6 +18,9 @@ pub enum Error {
     /// A value breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A SCIM request breaks a rule; says which, in the protocol's words too.
+    #[error(transparent)]
+    Fault(#[from] Fault),
     /// What is to be made exists; names it.
     #[error("{0} exists already")]
     Exists(String),
@@ -34,6 +40,8 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Unavailable(cause) | store::Error::Conflict(cause) => Self::Unavailable(cause),
             store::Error::Taken(cause) | store::Error::Broken(cause) => Self::Internal(cause),
+            store::Error::Missing(id) => Self::NotFound(Unknown::User(id.to_string())),
+            error @ (store::Error::Undone | store::Error::Refused(_)) => Self::Internal(error.to_string()),
         }
     }
 }
@@ -62,6 +70,9 @@ pub enum Unknown {
     /// A service, by this name or UUID.
     #[error("service '{0}'")]
     Service(String),
+    /// A group, by this name or UUID.
+    #[error("group '{0}'")]
+    Group(String),
     /// A page.
     #[error("page here")]
     Page,
@@ -81,6 +92,9 @@ pub enum Refusal {
     /// Only an active Mendix Admin may.
     #[error("only a Mendix Admin may do this")]
     NotAdmin,
+    /// The caller's role does not suffice.
+    #[error("only a {} may do this", .0.label())]
+    NeedsRole(Role),
     /// Nobody may do this to himself.
     #[error("nobody may do this to himself")]
     Oneself,
@@ -114,6 +128,26 @@ pub enum Refusal {
     /// The link was used, replaced, is over, never was, or its owner may not sign in.
     #[error("the link does not work, or no longer")]
     DeadLink,
+    /// More people would lose access within a window than the company's guard lets.
+    #[error("{limit} people lost access within {} minutes: more than that has to be confirmed by a Mendix Admin", .window.as_secs() / 60)]
+    GuardTripped {
+        /// How many may go.
+        limit: u64,
+        /// Within what time.
+        window: Duration,
+    },
+    /// Somebody else stopped the user, and the company does not let an identity provider undo that.
+    #[error("the user was {} by somebody else than the identity provider", .0.as_str())]
+    StoppedByHand(Status),
+    /// An identity provider says who is a Mendix Admin.
+    #[error("Mendix Admins are managed by the identity provider")]
+    ManagedByProvider,
+    /// The console may not change this group.
+    #[error("the group is managed elsewhere")]
+    GroupLocked,
+    /// What the caller goes by is not the present state any more.
+    #[error("it was changed meanwhile")]
+    Outdated,
     /// The caller's own access ended while the request was under way.
     #[error("the caller's own access has ended")]
     CallerEnded,
@@ -125,6 +159,7 @@ impl Refusal {
         match self {
             Self::MissingScope { .. } => "missing_scope",
             Self::NotAdmin => "not_admin",
+            Self::NeedsRole(_) => "needs_role",
             Self::Oneself => "oneself",
             Self::NoSuchUser => "no_such_user",
             Self::LastAdmin => "last_admin",
@@ -136,6 +171,11 @@ impl Refusal {
             Self::WrongCredentials => "wrong_credentials",
             Self::TooManyAttempts => "too_many_attempts",
             Self::DeadLink => "dead_link",
+            Self::GuardTripped { .. } => "guard_tripped",
+            Self::StoppedByHand(_) => "stopped_by_hand",
+            Self::ManagedByProvider => "managed_by_provider",
+            Self::GroupLocked => "group_locked",
+            Self::Outdated => "outdated",
             Self::CallerEnded => "caller_ended",
         }
     }

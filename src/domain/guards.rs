@@ -1,13 +1,13 @@
 //! Who may do what: the rules that come before a change, and those that count inside its transaction.
 
 use super::{Directory, Error, Refusal, Unknown};
-use crate::model::actor::{Actor, Caller, Credential, Identity};
+use crate::model::actor::{Actor, Caller, Credential, Door, Identity};
 use crate::model::audit::{Action, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::scope::Scope;
-use crate::model::user::{Status, User};
-use crate::store::{self, Tx, companies, sessions, tokens, users};
+use crate::model::user::{Role, Status, User};
+use crate::store::{self, Tx, companies, people, services, sessions, tokens, users};
 
 /// Who may do something. The host's operator may do everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +20,16 @@ enum Need {
     Owner,
     /// The owner, or a Mendix Admin, signed in.
     OwnerOrAdmin,
+    /// A Mendix Admin who signed in; with an API key, who has at least this role.
+    Manager(Role),
 }
 
 fn need(action: Action) -> Need {
     match action {
         Action::CreateCompany | Action::OpenBreakGlass | Action::StartSession => Need::Operator,
         Action::DeactivateUser => Need::Admin(Some(Scope::UserDeactivationWrite)),
+        Action::ReadGroups | Action::ChangeGroup => Need::Manager(Role::MemberManager),
+        Action::CreateGroup | Action::DeleteGroup => Need::Manager(Role::CompanyManager),
         Action::LookUpUsers => Need::Admin(Some(Scope::UserIdentifiersRead)),
         Action::CreateUser
         | Action::SuspendUser
@@ -42,8 +46,15 @@ fn need(action: Action) -> Need {
         | Action::SetPolicy
         | Action::CreateService
         | Action::RotateService
-        | Action::DeleteService => Need::Admin(None),
-        Action::CreateToken | Action::RotateToken | Action::SetPassword | Action::RenameUser => Need::Owner,
+        | Action::DeleteService
+        | Action::UpdateUser
+        | Action::DeleteUser
+        | Action::SetGuard
+        | Action::ConfirmGuard
+        | Action::SetAuthority => Need::Admin(None),
+        Action::CreateToken | Action::CreateApiKey | Action::RotateToken | Action::SetPassword | Action::RenameUser => {
+            Need::Owner
+        }
         Action::DeleteToken | Action::EndSession => Need::OwnerOrAdmin,
     }
 }
@@ -90,17 +101,50 @@ fn permitted(caller: &Caller, action: Action, owner: Option<UserId>) -> Result<(
     let need = need(action);
     match &caller.actor {
         Actor::Operator => Ok(()),
-        Actor::BreakGlass(_) if matches!(need, Need::Admin(_) | Need::OwnerOrAdmin) => Ok(()),
+        Actor::BreakGlass(_) if matches!(need, Need::Admin(_) | Need::OwnerOrAdmin | Need::Manager(_)) => Ok(()),
         Actor::BreakGlass(_) => Err(Refusal::NotOwner),
-        Actor::User(identity) => person_may(identity, need, owner),
+        Actor::Provisioner(_) => provisioner_may(action),
+        Actor::User(identity) => person_may(identity, action, owner),
     }
 }
 
-fn person_may(identity: &Identity, need: Need, owner: Option<UserId>) -> Result<(), Refusal> {
+fn person_may(identity: &Identity, action: Action, owner: Option<UserId>) -> Result<(), Refusal> {
     match identity.credential {
-        Credential::Token(_) => token_may(identity, need),
-        Credential::Session(_) => session_may(identity, need, owner),
+        Credential::Token(_) => token_may(identity, need(action)),
+        Credential::Session(_) => session_may(identity, need(action), owner),
+        Credential::ApiKey(_) => key_may(identity, action),
+        Credential::Scim(_) => Err(Refusal::NotAdmin),
     }
+}
+
+/// An identity provider keeps the users and groups of its company, and nothing else.
+fn provisioner_may(action: Action) -> Result<(), Refusal> {
+    match action {
+        Action::CreateUser
+        | Action::UpdateUser
+        | Action::DeactivateUser
+        | Action::ReactivateUser
+        | Action::ResumeUser
+        | Action::DeleteUser
+        | Action::ReadMembers
+        | Action::ReadGroups
+        | Action::CreateGroup
+        | Action::ChangeGroup
+        | Action::DeleteGroup => Ok(()),
+        _ => Err(Refusal::NotAdmin),
+    }
+}
+
+/// What the User Management API lets its callers do, by role.
+fn key_may(identity: &Identity, action: Action) -> Result<(), Refusal> {
+    let needed = match (action, need(action)) {
+        (_, Need::Manager(role)) => role,
+        (Action::ReadMembers | Action::DeactivateUser | Action::ReactivateUser | Action::ResumeUser, _) => {
+            Role::MemberManager
+        }
+        _ => return Err(Refusal::SessionNeeded),
+    };
+    if identity.role >= needed { Ok(()) } else { Err(Refusal::NeedsRole(needed)) }
 }
 
 fn token_may(identity: &Identity, need: Need) -> Result<(), Refusal> {
@@ -114,11 +158,11 @@ fn token_may(identity: &Identity, need: Need) -> Result<(), Refusal> {
 fn session_may(identity: &Identity, need: Need, owner: Option<UserId>) -> Result<(), Refusal> {
     let (owns, is_admin) = (owner == Some(identity.user), identity.role.is_admin());
     match need {
-        Need::Admin(_) if is_admin => Ok(()),
+        Need::Admin(_) | Need::Manager(_) if is_admin => Ok(()),
         Need::Owner if owns => Ok(()),
         Need::OwnerOrAdmin if owns || is_admin => Ok(()),
         Need::Owner => Err(Refusal::NotOwner),
-        Need::Operator | Need::Admin(_) | Need::OwnerOrAdmin => Err(Refusal::NotAdmin),
+        Need::Operator | Need::Admin(_) | Need::OwnerOrAdmin | Need::Manager(_) => Err(Refusal::NotAdmin),
     }
 }
 
@@ -138,16 +182,47 @@ pub(super) async fn caller_may_still(
             let is_live = sessions::is_live(tx, glass.session, now).await?;
             return Ok(if is_live { Ok(()) } else { Err(Refusal::CallerEnded) });
         }
+        Actor::Provisioner(provisioner) => {
+            let is_live = services::is_live(tx, provisioner.service).await?;
+            return Ok(if is_live { Ok(()) } else { Err(Refusal::CallerEnded) });
+        }
         Actor::User(identity) => identity,
     };
     let owner_if_live = match identity.credential {
-        Credential::Token(id) => tokens::find_owner_if_live(tx, id, now).await?,
+        Credential::Token(id) | Credential::ApiKey(id) => tokens::find_owner_if_live(tx, id, now).await?,
         Credential::Session(id) => sessions::find_owner_if_live(tx, id, now).await?,
+        Credential::Scim(_) => None,
     };
     Ok(match owner_if_live.filter(|user| user.status == Status::Active) {
-        Some(user) => person_may(&Identity { role: user.role, ..(**identity).clone() }, need(action), owner),
+        Some(user) => person_may(&Identity { role: user.role, ..(**identity).clone() }, action, owner),
         None => Err(Refusal::CallerEnded),
     })
+}
+
+/// Keeps an identity provider from letting back in whom somebody else stopped, unless the company says that it may.
+pub(super) async fn may_let_back(tx: &mut Tx<'_>, caller: &Caller, user: &User) -> store::Result<Result<(), Refusal>> {
+    if caller.origin.door != Door::Scim || user.status == Status::Active {
+        return Ok(Ok(()));
+    }
+    let is_own = users::find_status_door(tx, user.id).await? == Some(Door::Scim);
+    let is_authority = is_own || companies::find(tx, user.company).await?.is_some_and(|own| own.provider_is_authority);
+    Ok(if is_authority { Ok(()) } else { Err(Refusal::StoppedByHand(user.status)) })
+}
+
+/// Keeps an identity provider from making anew whom somebody else stopped before it deleted him.
+pub(super) async fn may_come_back(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    user: &User,
+    user_name: &str,
+) -> store::Result<Result<(), Refusal>> {
+    if caller.origin.door != Door::Scim
+        || companies::find(tx, user.company).await?.is_some_and(|own| own.provider_is_authority)
+    {
+        return Ok(Ok(()));
+    }
+    let was_stopped = people::was_stopped_by_hand(tx, user.company, &user.email, user_name).await?;
+    Ok(if was_stopped { Err(Refusal::StoppedByHand(Status::Deactivated)) } else { Ok(()) })
 }
 
 /// Keeps the last active admin of a company. Locks the company, so that two admins who go at the same instant
@@ -169,7 +244,7 @@ pub(super) async fn is_last_admin(tx: &mut Tx<'_>, user: &User) -> store::Result
 pub(super) fn user_of(caller: &Caller) -> Option<UserId> {
     match &caller.actor {
         Actor::User(identity) => Some(identity.user),
-        Actor::BreakGlass(_) | Actor::Operator => None,
+        Actor::BreakGlass(_) | Actor::Operator | Actor::Provisioner(_) => None,
     }
 }
 

@@ -1,13 +1,13 @@
 //! The users of the caller's company as an admin sees them: in lists, and one by one with all that is live.
 
-use super::{Directory, Error, Refusal, audit, guards, transitions};
-use crate::model::actor::Caller;
+use super::{Directory, Error, Refusal, audit, guards, rights, transitions};
+use crate::model::actor::{Actor, Caller};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::id::{CompanyId, UserId};
 use crate::model::text;
 use crate::model::token::Token;
 use crate::model::user::{Role, Status, User};
-use crate::store::{Tx, links, members, sessions, tokens, users};
+use crate::store::{Tx, groups, members, sessions, tokens, users};
 
 pub use crate::store::members::{Key, Order, Page, Place, Selection};
 
@@ -158,7 +158,7 @@ impl Directory {
         Ok(self.store.read(look).await?)
     }
 
-    /// Gives a member of the caller's company another role.
+    /// Gives a member of the caller's company another role of his own; what groups give comes on top.
     ///
     /// # Errors
     /// Refused for oneself, for who is not a member, or not active, and for the last active admin.
@@ -181,15 +181,20 @@ impl Directory {
                     draft.refused(tx, company, &Refusal::NoSuchUser).await?;
                     return Ok(Err(Refusal::NoSuchUser.into()));
                 };
-                if user.role == role {
+                let own = users::find_own_role(tx, target).await?;
+                if own == role {
                     return Ok(Ok(user));
                 }
+                let given = groups::rights_of(tx, target).await?;
+                let after = role.max(given.role.unwrap_or(Role::Member));
+                let is_managed = (own.is_admin() || role.is_admin())
+                    && !matches!(caller.actor, Actor::Operator)
+                    && !groups::list_of_admins(tx, user.company).await?.is_empty();
                 let refused = match user.status {
+                    _ if is_managed => Err(Refusal::ManagedByProvider),
                     // Who is not active may lose a role, and gets none.
-                    Status::Suspended | Status::Deactivated if role > user.role => {
-                        Err(Refusal::WrongStatus(user.status))
-                    }
-                    _ if role < user.role => guards::another_admin_stays(tx, &user).await?,
+                    Status::Suspended | Status::Deactivated if role > own => Err(Refusal::WrongStatus(user.status)),
+                    _ if after < user.role => guards::another_admin_stays(tx, &user).await?,
                     _ => Ok(()),
                 };
                 if let Err(refusal) = refused {
@@ -197,13 +202,11 @@ impl Directory {
                     return Ok(Err(refusal.into()));
                 }
                 let now = draft.now();
-                users::set_role(tx, target, role).await?;
-                if !role.is_admin() {
-                    links::end_all_made_by(tx, target, now).await?;
-                }
-                let detail = serde_json::json!({"from": user.role.as_str(), "to": role.as_str()});
+                users::set_own_role(tx, target, role).await?;
+                rights::settle(tx, &user, now).await?;
+                let detail = serde_json::json!({"from": own.as_str(), "to": role.as_str()});
                 draft.done(tx, now, Some(user.company), Some(detail)).await?;
-                Ok(Ok(User { role, ..user }))
+                Ok(Ok(User { role: after, ..user }))
             })
             .await?
     }

@@ -6,11 +6,16 @@ mod attempts;
 mod audit;
 pub mod companies;
 mod error;
+pub mod groups;
+pub mod guard;
 mod guards;
 pub mod identifiers;
+pub mod legacy;
 pub mod links;
 pub mod members;
 pub mod passwords;
+pub mod people;
+mod rights;
 pub mod services;
 pub mod sessions;
 pub mod tokens;
@@ -23,6 +28,7 @@ use std::time::Duration;
 
 use attempts::Attempts;
 pub use error::{Error, Refusal, Unknown};
+use legacy::LegacyCalls;
 
 use crate::model::clock::Clock;
 use crate::model::entropy::Entropy;
@@ -38,6 +44,7 @@ pub struct Directory {
     policy: Policy,
     passwords: Passwords,
     attempts: Arc<Attempts>,
+    legacy_calls: LegacyCalls,
 }
 
 /// What a deployment decides about credentials.
@@ -70,7 +77,15 @@ impl Default for Policy {
 impl Directory {
     /// The directory that is kept in this store.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, policy: Policy) -> Self {
-        Self { store, clock, entropy, policy, passwords: Passwords::new(), attempts: Attempts::new() }
+        Self {
+            store,
+            clock,
+            entropy,
+            policy,
+            passwords: Passwords::new(),
+            attempts: Attempts::new(),
+            legacy_calls: LegacyCalls::default(),
+        }
     }
 
     /// What the deployment decided.

@@ -1,16 +1,17 @@
-//! Services that may ask about credentials: registered, rotated, deleted.
+//! Services: those that may ask about credentials, and identity providers with their SCIM tokens; registered, rotated,
+//! deleted.
 //!
 //! One that the operator registers without a company may ask about everybody; any other learns of its company's people
 //! alone.
 
 use std::collections::HashSet;
 
-use super::{Directory, Error, Unknown, audit};
+use super::{Directory, Error, Refusal, Unknown, audit};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::id::{self, CompanyId, ServiceId};
-use crate::model::secret::{Kind, Secret};
-use crate::model::service::Service;
+use crate::model::secret::Secret;
+use crate::model::service::{Purpose, Service};
 use crate::model::{Invalid, text};
 pub use crate::store::changes::{Changes, Mark};
 use crate::store::{self, changes, services, users};
@@ -30,12 +31,17 @@ impl Directory {
         caller: &Caller,
         name: &str,
         company: Option<CompanyId>,
+        purpose: Purpose,
     ) -> Result<(Service, Secret), Error> {
         let name = text::one_line("service's name", name, text::NAME_LENGTH)?;
         let company = audit::company_of(caller).or(company);
-        let secret = Secret::generate(Kind::Service, &*self.entropy);
+        if purpose == Purpose::Provisions && company.is_none() {
+            return Err(Refusal::NoCompany.into());
+        }
+        let secret = Secret::generate(purpose.secret_kind(), &*self.entropy);
         let service = Service {
             id: ServiceId(id::random(&*self.entropy)),
+            purpose,
             company,
             name,
             hint: secret.hint().to_owned(),
@@ -51,13 +57,14 @@ impl Directory {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
                 }
-                let others = services::list(tx, service.company, i64::try_from(SERVICES).unwrap_or(i64::MAX)).await?;
+                let others =
+                    services::list(tx, purpose, service.company, i64::try_from(SERVICES).unwrap_or(i64::MAX)).await?;
                 if others.len() >= SERVICES {
                     return Ok(Err(Invalid::new(format!("there are {SERVICES} services: delete some first")).into()));
                 }
                 let service = Service { created_at: draft.now(), ..service.clone() };
                 services::insert(tx, &service, digest).await?;
-                let detail = serde_json::json!({"name": service.name});
+                let detail = serde_json::json!({"name": service.name, "purpose": purpose.as_str()});
                 draft.done(tx, service.created_at, service.company, Some(detail)).await?;
                 Ok(Ok(service))
             })
@@ -73,9 +80,9 @@ impl Directory {
     ///
     /// # Errors
     /// When the store is gone.
-    pub async fn list_services(&self, caller: &Caller) -> Result<Vec<Service>, Error> {
+    pub async fn list_services(&self, caller: &Caller, purpose: Purpose) -> Result<Vec<Service>, Error> {
         let company = audit::company_of(caller);
-        let list = async move |tx: &mut store::Tx<'_>| services::list(tx, company, LISTED).await;
+        let list = async move |tx: &mut store::Tx<'_>| services::list(tx, purpose, company, LISTED).await;
         Ok(self.store.read(list).await?)
     }
 
@@ -83,10 +90,10 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none; [`Error::Invalid`] when several companies have one of this name.
-    pub async fn find_service(&self, caller: &Caller, key: &str) -> Result<Service, Error> {
+    pub async fn find_service(&self, caller: &Caller, key: &str, purpose: Purpose) -> Result<Service, Error> {
         let wanted = key.trim().to_lowercase();
         let id = ServiceId::parse(&wanted).ok();
-        let mut found = self.list_services(caller).await?;
+        let mut found = self.list_services(caller, purpose).await?;
         found.retain(|service| Some(service.id) == id || service.name.to_lowercase() == wanted);
         match found.len() {
             0 => Err(Error::NotFound(Unknown::Service(key.trim().to_owned()))),
@@ -103,7 +110,10 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] when there is no such live service within the caller's reach. Refused for who is no Mendix Admin.
     pub async fn rotate_service(&self, caller: &Caller, id: ServiceId) -> Result<(Service, Secret), Error> {
-        let secret = Secret::generate(Kind::Service, &*self.entropy);
+        let found = self.store.read(async move |tx: &mut store::Tx<'_>| services::find(tx, id).await).await?;
+        let unknown = || Error::NotFound(Unknown::Service(id.to_string()));
+        let kind = found.ok_or_else(unknown)?.purpose.secret_kind();
+        let secret = Secret::generate(kind, &*self.entropy);
         let (digest, hint) = (secret.digest(), secret.hint().to_owned());
         let change = async move |tx: &mut store::Tx<'_>, service: &Service, _| {
             services::set_secret(tx, service.id, digest, &hint).await

@@ -93,15 +93,17 @@ impl Directory {
         let session = match &caller.actor {
             Actor::User(identity) => match identity.credential {
                 Credential::Session(session) => session,
-                Credential::Token(_) => return Err(Refusal::SessionNeeded.into()),
+                Credential::Token(_) | Credential::ApiKey(_) | Credential::Scim(_) => {
+                    return Err(Refusal::SessionNeeded.into());
+                }
             },
             Actor::BreakGlass(glass) => glass.session,
-            Actor::Operator => return Err(Refusal::SessionNeeded.into()),
+            Actor::Operator | Actor::Provisioner(_) => return Err(Refusal::SessionNeeded.into()),
         };
         let draft = self.draft(caller, Action::EndSession, Some(Subject::Session(session)), Note::default());
         let draft = match &caller.actor {
             Actor::User(identity) => draft.concerning(identity.user),
-            Actor::BreakGlass(_) | Actor::Operator => draft,
+            Actor::BreakGlass(_) | Actor::Operator | Actor::Provisioner(_) => draft,
         };
         let company = audit::company_of(caller);
         let work = async move |tx: &mut Tx<'_>| {

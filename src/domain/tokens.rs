@@ -9,8 +9,8 @@ use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::id::{self, TokenId, UserId};
 use crate::model::scope::{Scope, Scopes};
-use crate::model::secret::{Kind, Secret};
-use crate::model::token::{EndReason, Token};
+use crate::model::secret::Secret;
+use crate::model::token::{EndReason, Token, TokenKind};
 use crate::model::user::{Status, User};
 use crate::model::{Invalid, text};
 use crate::store::{self, Tx, companies, tokens, users};
@@ -31,18 +31,24 @@ impl Directory {
         &self,
         caller: &Caller,
         owner: UserId,
+        kind: TokenKind,
         name: &str,
         scopes: Scopes,
         lifetime: Option<Duration>,
     ) -> Result<(Token, Secret), Error> {
         let name = text::one_line("token's name", name, text::NAME_LENGTH)?;
-        let secret = Secret::generate(Kind::Token, &*self.entropy);
+        let secret = Secret::generate(kind.secret_kind(), &*self.entropy);
+        let action = match kind {
+            TokenKind::Pat => Action::CreateToken,
+            TokenKind::ApiKey => Action::CreateApiKey,
+        };
         let id = TokenId(id::random(&*self.entropy));
         let subject = Some(Subject::Token(id));
-        self.require_of(caller, Action::CreateToken, subject, Some(owner)).await?;
-        let draft = self.draft(caller, Action::CreateToken, subject, Note::default()).concerning(owner);
+        self.require_of(caller, action, subject, Some(owner)).await?;
+        let draft = self.draft(caller, action, subject, Note::default()).concerning(owner);
         let token = Token {
             id,
+            kind,
             user: owner,
             name,
             hint: secret.hint().to_owned(),
@@ -63,7 +69,8 @@ impl Directory {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, Some(owner)).await? {
                     return Ok(Err(refusal.into()));
                 }
-                if let Err(refusal) = may_hold(&caller, &user, scopes) {
+                let granted = users::find_granted(tx, owner).await?;
+                if let Err(refusal) = may_hold(&caller, &user, scopes, granted) {
                     draft.refused(tx, Some(user.company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
@@ -109,7 +116,9 @@ impl Directory {
         let subject = Some(Subject::Token(id));
         self.require_of(caller, Action::RotateToken, subject, Some(owner)).await?;
         let draft = self.draft(caller, Action::RotateToken, subject, Note::default()).concerning(owner);
-        let secret = Secret::generate(Kind::Token, &*self.entropy);
+        let found = self.store.read(async move |tx: &mut Tx<'_>| tokens::find(tx, id).await).await?;
+        let kind = found.ok_or(Error::NotFound(Unknown::Token(id)))?.kind;
+        let secret = Secret::generate(kind.secret_kind(), &*self.entropy);
         let new = TokenId(id::random(&*self.entropy));
         let (digest, hint) = (secret.digest(), secret.hint().to_owned());
         let caller = caller.clone();
@@ -183,13 +192,14 @@ impl Directory {
     }
 }
 
-/// Whether a user may have a token with these scopes. The operator gives any, to anybody who is active.
-fn may_hold(caller: &Caller, owner: &User, scopes: Scopes) -> Result<(), Refusal> {
+/// Whether a user may have a token with these scopes, by his role or by a group. The operator gives any, to anybody who is active.
+fn may_hold(caller: &Caller, owner: &User, scopes: Scopes, granted: Scopes) -> Result<(), Refusal> {
     is_active(owner)?;
     if matches!(caller.actor, Actor::Operator) {
         return Ok(());
     }
-    match Scope::ALL.into_iter().find(|scope| scopes.contains(*scope) && owner.role < scope.role()) {
+    let beyond = scopes.without(Scopes::of_role(owner.role).and(granted));
+    match Scope::ALL.into_iter().find(|scope| beyond.contains(*scope)) {
         Some(scope) => Err(Refusal::ScopeNotYours(scope)),
         None => Ok(()),
     }

@@ -52,6 +52,7 @@ pub fn document(entry: &TrailEntry) -> Value {
         }
         ActorRecord::Operator(None) => json!({"kind": "operator"}),
         ActorRecord::Operator(Some(session)) => json!({"kind": "operator", "sessionUuid": session.to_string()}),
+        ActorRecord::Provisioner(service) => json!({"kind": "provisioner", "scimTokenUuid": service.to_string()}),
         ActorRecord::Stranger => json!({"kind": "stranger"}),
     };
     let subject = entry.subject.map(|uuid| json!({"kind": entry.subject_kind, "uuid": uuid.to_string()}));

@@ -8,7 +8,7 @@
 //!
 //! — is a success that changes nothing: no new time stamp, no audit entry.
 
-use super::{Directory, Error, Refusal, audit, guards, sessions};
+use super::{Directory, Error, Refusal, audit, guard, guards, sessions};
 use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
@@ -25,6 +25,8 @@ pub struct Request {
     pub note: Note,
     /// Only tell what would happen.
     pub dry_run: bool,
+    /// Somebody answers for this one: the company's guard lets it pass.
+    pub confirmed: bool,
 }
 
 /// What a transition did, or would do.
@@ -40,6 +42,8 @@ pub struct Transition {
     pub sessions_ended: u64,
     /// How many tokens were revoked for good.
     pub tokens_revoked: u64,
+    /// Whether the company's guard counts it.
+    is_counted: bool,
 }
 
 impl Transition {
@@ -103,10 +107,10 @@ impl Directory {
         let outcome = self
             .store
             .write(async move |tx| {
-                let mut decision = decide(tx, &caller, target, action, &draft).await?;
+                let mut decision = decide(tx, &caller, target, action, &draft, request.confirmed).await?;
                 match &mut decision {
                     Ok(transition) if request.dry_run => foresee(tx, transition, &draft, limits).await?,
-                    Ok(transition) if transition.changed() => apply(tx, transition, &draft, limits).await?,
+                    Ok(transition) if transition.changed() => apply(tx, transition, &caller, &draft, limits).await?,
                     Err(denied) if !request.dry_run => {
                         draft.refused(tx, denied.company, &denied.refusal).await?;
                     }
@@ -120,17 +124,19 @@ impl Directory {
 }
 
 /// Why a transition does not take place, and in whose trail that stands.
-struct Denied {
-    refusal: Refusal,
-    company: Option<CompanyId>,
+pub(super) struct Denied {
+    pub(super) refusal: Refusal,
+    pub(super) company: Option<CompanyId>,
 }
 
-async fn decide(
+/// Whether a transition may take place. Nothing is changed yet.
+pub(super) async fn decide(
     tx: &mut Tx<'_>,
     caller: &Caller,
     target: UserId,
     action: Action,
     draft: &audit::Draft,
+    confirmed: bool,
 ) -> store::Result<Result<Transition, Denied>> {
     let company = audit::company_of(caller);
     let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
@@ -151,8 +157,20 @@ async fn decide(
     {
         return denied(refusal, Some(user.company));
     }
+    if to == Status::Active
+        && let Err(refusal) = guards::may_let_back(tx, caller, &user).await?
+    {
+        return denied(refusal, Some(user.company));
+    }
+    let mut is_counted = false;
+    if to != Status::Active {
+        match guard::lets(tx, caller, &user, draft.now(), confirmed).await? {
+            Ok(counts) => is_counted = counts,
+            Err(refusal) => return denied(refusal, Some(user.company)),
+        }
+    }
     let at = if user.status == to { user.status_since } else { draft.now() };
-    Ok(Ok(Transition { user, to, at, sessions_ended: 0, tokens_revoked: 0 }))
+    Ok(Ok(Transition { user, to, at, sessions_ended: 0, tokens_revoked: 0, is_counted }))
 }
 
 /// The status after an act, which may be the same; `None` when the act does not fit the status.
@@ -166,25 +184,31 @@ pub fn next(from: Status, action: Action) -> Option<Status> {
     }
 }
 
-async fn apply(
+/// Does what was decided, and writes it down.
+pub(super) async fn apply(
     tx: &mut Tx<'_>,
     transition: &mut Transition,
+    caller: &Caller,
     draft: &audit::Draft,
     limits: Limits,
 ) -> store::Result<()> {
-    let Transition { user, to, at, sessions_ended, tokens_revoked } = transition;
+    let Transition { user, to, at, sessions_ended, tokens_revoked, is_counted } = transition;
+    let door = caller.origin.door;
     match to {
         Status::Deactivated => {
-            let ended = users::deactivate(tx, user.id, *at, limits.idle_since(*at)).await?;
+            let ended = users::deactivate(tx, user.id, *at, limits.idle_since(*at), door).await?;
             (*tokens_revoked, *sessions_ended) = (ended.tokens, ended.sessions);
         }
         Status::Suspended => {
-            users::set_status(tx, user.id, *to, *at).await?;
+            users::set_status(tx, user.id, *to, *at, door).await?;
             *sessions_ended =
                 sessions::end_all(tx, user.id, None, *at, limits, session::EndReason::OwnerSuspended).await?;
             links::end_all_made_by(tx, user.id, *at).await?;
         }
-        Status::Active => users::set_status(tx, user.id, *to, *at).await?,
+        Status::Active => users::set_status(tx, user.id, *to, *at, door).await?,
+    }
+    if *is_counted {
+        guard::count(tx, user, *at).await?;
     }
     let detail = serde_json::json!({
         "from": user.status.as_str(), "to": to.as_str(),

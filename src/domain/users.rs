@@ -228,7 +228,7 @@ impl Directory {
                     return Ok(Err(Refusal::CallerEnded.into()));
                 };
                 if found.name != name {
-                    users::rename(tx, &found, &name).await?;
+                    users::rename(tx, &found, &name, draft.now()).await?;
                     let detail = serde_json::json!({"from": found.name, "to": name});
                     draft.done(tx, draft.now(), Some(company), Some(detail)).await?;
                 }

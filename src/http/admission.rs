@@ -66,13 +66,14 @@ async fn answer(
 pub(super) type Refused = (Failure, Option<Decision>);
 
 /// Who may come in, as far as his limit says.
-struct Admitted {
-    caller: Caller,
-    decision: Option<Decision>,
-    view_age: Option<Duration>,
+pub(super) struct Admitted {
+    pub(super) caller: Caller,
+    pub(super) decision: Option<Decision>,
+    pub(super) view_age: Option<Duration>,
 }
 
-async fn authenticate(
+/// Lets in who shows a good token; of whatever kind it is, the gate knows.
+pub(super) async fn authenticate(
     app: &App,
     dialect: Dialect,
     circumstances: Circumstances,
@@ -165,7 +166,7 @@ pub(super) async fn count_stranger(app: &App, circumstances: Circumstances, fail
 }
 
 /// Makes guessing slow: the more of its limit an address has used up, the longer it waits.
-async fn slow_down(decision: Option<Decision>) {
+pub(super) async fn slow_down(decision: Option<Decision>) {
     let penalty = penalty(decision.map_or(0, |decision| decision.used()));
     if !penalty.is_zero() {
         tokio::time::sleep(penalty).await;

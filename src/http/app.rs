@@ -12,9 +12,10 @@ use super::console::Assets;
 use super::limit::{Limiter, SharedLimit};
 use super::metrics::Metrics;
 use super::request_log::RequestLog;
+use super::scim::Bookmarks;
 use super::streams::Streams;
 use crate::access::Gate;
-use crate::domain::Directory;
+use crate::domain::{self, Directory};
 use crate::model::clock::Clock;
 use crate::model::entropy::Entropy;
 use crate::model::quota::Quota;
@@ -33,6 +34,12 @@ pub struct Settings {
     pub body_limit: usize,
     /// The longest that a body may take to arrive.
     pub body_timeout: Duration,
+    /// As `rate_limit`, of an identity provider's SCIM token.
+    pub scim_rate_limit: Option<Quota>,
+    /// Whether SCIM clients are held to the interoperability profile.
+    pub scim_strict: bool,
+    /// When the User Management API ends, as an HTTP date (RFC 8594).
+    pub legacy_sunset: Option<String>,
     /// How clients reach us, directly or through a proxy; without a slash at the end.
     pub public_url: String,
 }
@@ -60,6 +67,8 @@ pub struct Parts {
     pub(super) mailer: Option<Mailer>,
     pub(super) settings: Settings,
     pub(super) limiter: Limiter,
+    pub(super) scim_limiter: Limiter,
+    pub(super) scim_bookmarks: Bookmarks,
     pub(super) metrics: Metrics,
     pub(super) request_log: RequestLog,
     pub(super) assets: Assets,
@@ -86,6 +95,8 @@ impl App {
             entropy,
             mailer,
             limiter: Limiter::new(settings.rate_limit, settings.shared_limit.clone()),
+            scim_limiter: Limiter::new(settings.scim_rate_limit, settings.shared_limit.clone()),
+            scim_bookmarks: Bookmarks::new(),
             metrics: Metrics::new(),
             request_log: RequestLog::new(),
             assets: Assets::new(),
@@ -99,6 +110,14 @@ impl App {
     /// From now on the server is not ready: it finishes what runs and takes nothing new.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Writes down who called the User Management API since the last time.
+    ///
+    /// # Errors
+    /// When the store is gone; what was not written is kept for the next time.
+    pub async fn write_legacy_calls(&self) -> Result<(), domain::Error> {
+        self.directory.write_legacy_calls().await
     }
 
     /// What the deployment decided.

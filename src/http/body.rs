@@ -7,10 +7,21 @@ use serde::{Deserialize, de};
 
 use super::app::App;
 use super::failure::Failure;
+use crate::model::scim::fault::{Fault, FaultKind};
 
 /// Reads a body to its end.
 pub(super) async fn read(app: &App, request: Request) -> Result<Bytes, Failure> {
-    let limit = app.settings.body_limit;
+    read_up_to(app, request, app.settings.body_limit).await
+}
+
+/// Reads a body of at most so many bytes as JSON.
+pub(super) async fn read_json(app: &App, request: Request, limit: usize) -> Result<serde_json::Value, Failure> {
+    let bytes = read_up_to(app, request, limit).await?;
+    let wrong = |detail: String| Fault::new(FaultKind::InvalidSyntax, detail);
+    Ok(serde_json::from_slice(&bytes).map_err(|error| wrong(format!("the body is no JSON: {error}")))?)
+}
+
+async fn read_up_to(app: &App, request: Request, limit: usize) -> Result<Bytes, Failure> {
     let body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
         return Err(Failure::TooLarge);

@@ -8,6 +8,7 @@ use crate::access;
 use crate::domain::{self, Refusal, Unknown};
 use crate::model::actor::Door;
 use crate::model::id::RequestId;
+use crate::model::scim::fault::Fault;
 
 /// Why a request was not done.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(super) enum Failure {
     Exists(String),
     /// The request breaks a rule; says which.
     Invalid(String),
+    /// A SCIM request breaks a rule; says which, in the protocol's words too.
+    Fault(Fault),
     /// Another site had the browser send it.
     CrossSite,
     /// The path exists, but not with this method.
@@ -52,7 +55,7 @@ pub(super) struct Cause(pub(super) String);
 
 impl Failure {
     /// The reason, where it was a refusal and not a fault of form or ours.
-    fn reason(&self) -> Option<Reason> {
+    pub(super) fn reason(&self) -> Option<Reason> {
         match self {
             Self::NoCredential => Some(Reason("no_credential")),
             Self::MalformedCredential => Some(Reason("malformed_credential")),
@@ -63,6 +66,7 @@ impl Failure {
             Self::NotFound(_)
             | Self::Exists(_)
             | Self::Invalid(_)
+            | Self::Fault(_)
             | Self::MethodNotAllowed
             | Self::TooLarge
             | Self::TooSlow
@@ -99,11 +103,18 @@ impl From<domain::Error> for Failure {
         match error {
             domain::Error::Refused(refusal) => Self::Forbidden(refusal),
             domain::Error::Invalid(invalid) => Self::Invalid(invalid.0),
+            domain::Error::Fault(fault) => Self::Fault(fault),
             domain::Error::Unavailable(cause) => Self::Unavailable(cause),
             domain::Error::Internal(cause) => Self::Internal(cause),
             domain::Error::Exists(what) => Self::Exists(what),
             domain::Error::NotFound(unknown) => Self::NotFound(unknown),
         }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
@@ -137,7 +148,8 @@ impl Dialect {
     }
 }
 
-fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static str)> {
+/// What the failure says by a header.
+pub(super) fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static str)> {
     match failure {
         Failure::Unavailable(_) => Some((header::RETRY_AFTER, "1")),
         Failure::TooLarge | Failure::TooSlow => Some((header::CONNECTION, "close")),
@@ -148,6 +160,7 @@ fn response_header(failure: &Failure) -> Option<(header::HeaderName, &'static st
         | Failure::NotFound(_)
         | Failure::Exists(_)
         | Failure::Invalid(_)
+        | Failure::Fault(_)
         | Failure::CrossSite
         | Failure::MethodNotAllowed
         | Failure::RateLimited

@@ -31,6 +31,16 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActLabels {
+    act: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    call: &'static str,
+}
+
 /// The counters and histograms of one server.
 pub(super) struct Metrics {
     registry: Registry,
@@ -39,6 +49,9 @@ pub(super) struct Metrics {
     deactivations: Counter,
     refusals: Family<ReasonLabels, Counter>,
     rate_limited: Family<ReasonLabels, Counter>,
+    guard_trips: Counter,
+    provisioned: Family<ActLabels, Counter>,
+    management_calls: Family<CallLabels, Counter>,
     state: State,
 }
 
@@ -77,6 +90,14 @@ impl Metrics {
         registry.register("refusals", "Requests refused, by reason", refusals.clone());
         let rate_limited = Family::default();
         registry.register("rate_limited", "Requests over the rate limit, by what was counted", rate_limited.clone());
+        let guard_trips = Counter::default();
+        let help = "People who kept their access because too many had lost it: somebody has to confirm";
+        registry.register("guard_trips", help, guard_trips.clone());
+        let provisioned = Family::default();
+        registry.register("provisioned", "Changes by identity providers, by what was done", provisioned.clone());
+        let management_calls = Family::default();
+        let help = "Calls of the deprecated User Management API, by call";
+        registry.register("user_management_calls", help, management_calls.clone());
         let (lease, view_age, remembered) = (Gauge::default(), FloatGauge::default(), Gauge::default());
         let shared_limit = Gauge::default();
         registry.register("lease_alive", "Whether this node may trust what it remembers (0 or 1)", lease.clone());
@@ -88,7 +109,36 @@ impl Metrics {
             shared_limit.clone(),
         );
         let state = State { lease, view_age, remembered, shared_limit };
-        Self { registry, requests, durations, deactivations, refusals, rate_limited, state }
+        Self {
+            registry,
+            requests,
+            durations,
+            deactivations,
+            refusals,
+            rate_limited,
+            guard_trips,
+            provisioned,
+            management_calls,
+            state,
+        }
+    }
+
+    /// An identity provider changed something.
+    pub(super) fn provisioned(&self, act: &'static str) {
+        self.provisioned.get_or_create(&ActLabels { act }).inc();
+    }
+
+    /// Somebody called the User Management API.
+    pub(super) fn legacy_call(&self, call: &'static str) {
+        self.management_calls.get_or_create(&CallLabels { call }).inc();
+    }
+
+    /// Something was refused, for this reason.
+    pub(super) fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ReasonLabels { reason }).inc();
+        if reason == "guard_tripped" {
+            self.guard_trips.inc();
+        }
     }
 
     /// A request was answered and, where it says why, refused: by its credential, or a known caller by the rules.
@@ -105,7 +155,7 @@ impl Metrics {
         let labels = RequestLabels { method: known(method), route, status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
         if let Some(reason) = refusal {
-            self.refusals.get_or_create(&ReasonLabels { reason }).inc();
+            self.refused(reason);
         }
     }
 

@@ -12,6 +12,7 @@ mod cookie;
 mod failure;
 mod form;
 mod frame;
+mod legacy;
 mod limit;
 mod mendix;
 mod metrics;
@@ -19,6 +20,7 @@ mod openapi;
 mod operations;
 mod request_log;
 mod schema;
+mod scim;
 pub mod server;
 mod services;
 mod streams;
@@ -48,6 +50,7 @@ pub fn router(app: &App) -> Router {
         .route("/metrics", get(operations::metrics))
         .merge(openapi::routes(document))
         .merge(services::gateways())
+        .merge(scim::routes(app))
         .merge(console::routes(app))
         .with_state(app.clone());
     framed(app, routes)
@@ -76,6 +79,7 @@ fn doors(door: impl Fn(UtoipaMethodRouter<App>, Dialect) -> UtoipaMethodRouter<A
             identifiers::DIALECT,
         ))
         .routes(door(routes!(api::me::get_me), api::problem::DIALECT))
+        .merge(legacy::routes())
         .merge(services::routes())
 }
 

@@ -21,11 +21,13 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
         (name = "User Deactivation API", description = "API 1 of the vendor: end all access of a user."),
         (name = "User Identifiers API", description = "API 2 of the vendor: from e-mail addresses to UUIDs."),
         (name = "Offboard API", description = "Our own."),
+        (name = "User Management (deprecated)", description = "API 4 of the vendor, which API 1 replaces."),
         (name = "Services", description = "For registered services and gateways: is this credential good?"),
     ),
     // Shapes of failures, which the operations name in a way that does not bring them along.
     components(schemas(
         super::api::problem::Problem,
+        super::legacy::ManagementError,
         super::mendix::deactivation::ErrorObject,
         super::mendix::deactivation::Unauthorized,
         super::mendix::identifiers::ErrorFields,
@@ -48,6 +50,13 @@ impl Modify for Credentials {
         let help = "The cookie of who signed in to the console; for reading alone";
         let scheme = ApiKey::Cookie(ApiKeyValue::with_description("__Host-offboard", help));
         components.add_security_scheme("Session", SecurityScheme::ApiKey(scheme));
+        for (name, header, help) in [
+            ("MendixUsername", "Mendix-Username", "The e-mail address of the API key's owner"),
+            ("MendixApiKey", "Mendix-ApiKey", "A key of the User Management API"),
+        ] {
+            let scheme = ApiKey::Header(ApiKeyValue::with_description(header, help));
+            components.add_security_scheme(name, SecurityScheme::ApiKey(scheme));
+        }
         let mut scheme = Http::new(HttpAuthScheme::Basic);
         scheme.description = Some("Client id and secret of a registered service".to_owned());
         components.add_security_scheme("Service", SecurityScheme::Http(scheme));

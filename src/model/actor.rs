@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::id::{CompanyId, RequestId, SessionId, TokenId, UserId};
+use super::id::{CompanyId, RequestId, ServiceId, SessionId, TokenId, UserId};
 use super::scope::Scopes;
 use super::user::{Role, Status};
 
@@ -25,6 +25,17 @@ pub enum Actor {
     Operator,
     /// Whoever runs the host, in a browser, for one company and a short while.
     BreakGlass(BreakGlass),
+    /// An identity provider, by its SCIM token.
+    Provisioner(Provisioner),
+}
+
+/// Whom an identity provider acts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provisioner {
+    /// The one company.
+    pub company: CompanyId,
+    /// Whose token it showed.
+    pub service: ServiceId,
 }
 
 /// What a break-glass session may reach.
@@ -43,6 +54,10 @@ pub enum Credential {
     Token(TokenId),
     /// A session of somebody who signed in.
     Session(SessionId),
+    /// A key of the User Management API.
+    ApiKey(TokenId),
+    /// An identity provider's SCIM token.
+    Scim(ServiceId),
 }
 
 impl Credential {
@@ -51,14 +66,17 @@ impl Credential {
         match self {
             Self::Token(_) => "pat",
             Self::Session(_) => "session",
+            Self::ApiKey(_) => "api_key",
+            Self::Scim(_) => "scim",
         }
     }
 
     /// Its identifier.
     pub fn id(self) -> uuid::Uuid {
         match self {
-            Self::Token(id) => id.0,
+            Self::Token(id) | Self::ApiKey(id) => id.0,
             Self::Session(id) => id.0,
+            Self::Scim(id) => id.0,
         }
     }
 }
@@ -108,12 +126,23 @@ pub enum Door {
     Console,
     /// The command line on the host.
     CommandLine,
+    /// SCIM.
+    Scim,
+    /// The deprecated User Management API.
+    UserManagement,
 }
 
 impl Door {
     /// Every door that there is.
-    pub const ALL: [Self; 5] =
-        [Self::UserDeactivation, Self::UserIdentifiers, Self::Api, Self::Console, Self::CommandLine];
+    pub const ALL: [Self; 7] = [
+        Self::UserDeactivation,
+        Self::UserIdentifiers,
+        Self::Api,
+        Self::Console,
+        Self::CommandLine,
+        Self::Scim,
+        Self::UserManagement,
+    ];
 
     /// What people call it.
     pub fn label(self) -> &'static str {
@@ -123,6 +152,8 @@ impl Door {
             Self::Api => "API",
             Self::Console => "Console",
             Self::CommandLine => "Command line",
+            Self::Scim => "SCIM",
+            Self::UserManagement => "User Management API",
         }
     }
 
@@ -139,6 +170,8 @@ impl Door {
             Self::Api => "api",
             Self::Console => "console",
             Self::CommandLine => "command_line",
+            Self::Scim => "scim",
+            Self::UserManagement => "user_management_api",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::actor::{Actor, Caller, Credential, Origin};
 use super::clock::Timestamp;
-use super::id::{CompanyId, EntryId, LinkId, ServiceId, SessionId, TokenId, UserId};
+use super::id::{CompanyId, EntryId, GroupId, LinkId, ServiceId, SessionId, TokenId, UserId};
 
 /// One line of the trail, written in the transaction of what it records.
 #[derive(Debug, Clone)]
@@ -40,12 +40,14 @@ pub enum ActorRecord {
     Operator(Option<SessionId>),
     /// Somebody who proved nothing: who tried to sign in, or asked for a link.
     Stranger,
+    /// An identity provider, by this SCIM token.
+    Provisioner(ServiceId),
 }
 
 /// What proved who somebody is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// A personal access token.
+    /// A personal access token, or an API key.
     Token(TokenId),
     /// A session.
     Session(SessionId),
@@ -56,13 +58,12 @@ pub enum Proof {
 impl From<&Caller> for ActorRecord {
     fn from(caller: &Caller) -> Self {
         match &caller.actor {
-            Actor::User(identity) => {
-                let proof = match identity.credential {
-                    Credential::Token(id) => Proof::Token(id),
-                    Credential::Session(id) => Proof::Session(id),
-                };
-                Self::User(identity.user, proof)
-            }
+            Actor::User(identity) => match identity.credential {
+                Credential::Token(id) | Credential::ApiKey(id) => Self::User(identity.user, Proof::Token(id)),
+                Credential::Session(id) => Self::User(identity.user, Proof::Session(id)),
+                Credential::Scim(id) => Self::Provisioner(id),
+            },
+            Actor::Provisioner(provisioner) => Self::Provisioner(provisioner.service),
             Actor::Operator => Self::Operator(None),
             Actor::BreakGlass(glass) => Self::Operator(Some(glass.session)),
         }
@@ -124,13 +125,33 @@ pub enum Action {
     RotateService,
     /// A service was deleted.
     DeleteService,
+    /// What an identity provider says of a user was changed.
+    UpdateUser,
+    /// A user was deactivated and hidden.
+    DeleteUser,
+    /// A group was made.
+    CreateGroup,
+    /// A group's name, rights or members were changed.
+    ChangeGroup,
+    /// A group was deleted.
+    DeleteGroup,
+    /// The groups were looked at; recorded only when that was refused.
+    ReadGroups,
+    /// A key of the User Management API was made.
+    CreateApiKey,
+    /// How many people may lose access at once was set.
+    SetGuard,
+    /// Somebody said that more people are to lose access.
+    ConfirmGuard,
+    /// Whether the identity provider may let people back in was set.
+    SetAuthority,
     /// The audit trail was taken out.
     ExportTrail,
 }
 
 impl Action {
     /// Every action that there is.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 37] = [
         Self::CreateCompany,
         Self::RenameCompany,
         Self::AddDomain,
@@ -157,6 +178,16 @@ impl Action {
         Self::CreateService,
         Self::RotateService,
         Self::DeleteService,
+        Self::UpdateUser,
+        Self::DeleteUser,
+        Self::CreateGroup,
+        Self::ChangeGroup,
+        Self::DeleteGroup,
+        Self::ReadGroups,
+        Self::CreateApiKey,
+        Self::SetGuard,
+        Self::ConfirmGuard,
+        Self::SetAuthority,
         Self::ExportTrail,
     ];
 
@@ -189,6 +220,16 @@ impl Action {
             Self::CreateService => "service.create",
             Self::RotateService => "service.rotate",
             Self::DeleteService => "service.delete",
+            Self::UpdateUser => "user.update",
+            Self::DeleteUser => "user.delete",
+            Self::CreateGroup => "group.create",
+            Self::ChangeGroup => "group.change",
+            Self::DeleteGroup => "group.delete",
+            Self::ReadGroups => "group.read",
+            Self::CreateApiKey => "api_key.create",
+            Self::SetGuard => "company.set_guard",
+            Self::ConfirmGuard => "company.confirm_guard",
+            Self::SetAuthority => "company.set_authority",
             Self::ExportTrail => "audit.export",
         }
     }
@@ -222,6 +263,16 @@ impl Action {
             Self::CreateService => "Service registered",
             Self::RotateService => "Service's secret rotated",
             Self::DeleteService => "Service deleted",
+            Self::UpdateUser => "Profile changed",
+            Self::DeleteUser => "Deleted",
+            Self::CreateGroup => "Group made",
+            Self::ChangeGroup => "Group changed",
+            Self::DeleteGroup => "Group deleted",
+            Self::ReadGroups => "Groups looked at",
+            Self::CreateApiKey => "API key made",
+            Self::SetGuard => "Guard set",
+            Self::ConfirmGuard => "Guard confirmed",
+            Self::SetAuthority => "Authority set",
             Self::ExportTrail => "Audit trail exported",
         }
     }
@@ -247,6 +298,8 @@ pub enum Subject {
     Link(LinkId),
     /// A service that asks about credentials.
     Service(ServiceId),
+    /// A group.
+    Group(GroupId),
 }
 
 impl Subject {
@@ -259,6 +312,7 @@ impl Subject {
             Self::Session(_) => "session",
             Self::Link(_) => "link",
             Self::Service(_) => "service",
+            Self::Group(_) => "group",
         }
     }
 
@@ -271,6 +325,7 @@ impl Subject {
             Self::Session(id) => id.0,
             Self::Link(id) => id.0,
             Self::Service(id) => id.0,
+            Self::Group(id) => id.0,
         }
     }
 }

@@ -4,10 +4,14 @@ use std::fmt;
 
 use super::Invalid;
 use super::company::Domain;
+use super::id::UserId;
 use super::text::{fold, is_invisible};
 
 /// The most characters that an address may have (contract, shared facts).
 pub const ADDRESS_LENGTH: usize = 200;
+
+/// The domain of those who have no address.
+const NOWHERE: &str = "no-address.invalid";
 
 /// An address as its owner writes it, and the key by which it is found.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,6 +50,17 @@ impl Email {
     pub fn from_stored(written: String, key: String) -> Self {
         let domain = key.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
         Self { written, key, domain: Domain::from_stored(domain) }
+    }
+
+    /// What stands in the place of an address for a user who has none: nobody can have it (RFC 2606, section 2).
+    pub fn none(user: UserId) -> Self {
+        let written = format!("{user}@{NOWHERE}");
+        Self { key: written.clone(), written, domain: Domain::from_stored(NOWHERE.to_owned()) }
+    }
+
+    /// The address as it was written, if there is one.
+    pub fn to_show(&self) -> Option<&str> {
+        (self.domain.as_str() != NOWHERE).then_some(self.written.as_str())
     }
 
     /// The address as it was written.

@@ -55,6 +55,8 @@ identifier! {
     LinkId;
     /// A service that asks about credentials; not its secret.
     ServiceId;
+    /// A group of users. Never used again for another.
+    GroupId;
     /// One line of the audit trail.
     EntryId;
     /// One request, or one run of the command line: it stands in the answer, the log and the audit trail.

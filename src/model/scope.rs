@@ -81,6 +81,24 @@ impl Scopes {
         self.bits & bit(scope) != 0
     }
 
+    /// All that are in either.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { bits: self.bits | other.bits }
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        Self { bits: self.bits & other.bits }
+    }
+
+    /// Those that are not in the other.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self { bits: self.bits & !other.bits }
+    }
+
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.bits == 0

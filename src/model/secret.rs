@@ -22,11 +22,15 @@ pub enum Kind {
     Link,
     /// A service that asks about credentials.
     Service,
+    /// An identity provider that provisions users by SCIM.
+    Scim,
+    /// A script of the User Management API.
+    ApiKey,
 }
 
 impl Kind {
     /// Every kind that there is.
-    pub const ALL: [Self; 4] = [Self::Token, Self::Session, Self::Link, Self::Service];
+    pub const ALL: [Self; 6] = [Self::Token, Self::Session, Self::Link, Self::Service, Self::Scim, Self::ApiKey];
 
     /// Opens every secret of the kind. Never change one: secrets in the field, and the scanners that search leaks for
     /// them, know it.
@@ -36,6 +40,8 @@ impl Kind {
             Self::Session => "obs_",
             Self::Link => "obl_",
             Self::Service => "obc_",
+            Self::Scim => "obi_",
+            Self::ApiKey => "obk_",
         }
     }
 }

@@ -1,14 +1,49 @@
-//! Personal access tokens, without their secrets.
+//! Personal access tokens, and the API keys of the User Management API, without their secrets.
 
 use super::clock::Timestamp;
 use super::id::{TokenId, UserId};
 use super::scope::Scopes;
+use super::secret;
 
-/// A personal access token as its owner sees it in a list.
+/// What a token opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// A personal access token: what its scopes say.
+    Pat,
+    /// An API key: the User Management API, as far as its owner's role goes.
+    ApiKey,
+}
+
+impl TokenKind {
+    /// The stored name, and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pat => "pat",
+            Self::ApiKey => "api_key",
+        }
+    }
+
+    /// Reads the stored name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pat, Self::ApiKey].into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The kind of its secret.
+    pub fn secret_kind(self) -> secret::Kind {
+        match self {
+            Self::Pat => secret::Kind::Token,
+            Self::ApiKey => secret::Kind::ApiKey,
+        }
+    }
+}
+
+/// A token or key as its owner sees it in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// Its identifier.
     pub id: TokenId,
+    /// What it opens.
+    pub kind: TokenKind,
     /// Whom it speaks for.
     pub user: UserId,
     /// What its owner calls it.

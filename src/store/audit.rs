@@ -6,18 +6,23 @@ use super::engine::{Row, Value};
 use super::{Error, Result, Tx};
 use crate::model::audit::{Action, ActorRecord, Entry, Outcome, Proof, Subject};
 use crate::model::clock::Timestamp;
-use crate::model::id::{CompanyId, LinkId, RequestId, SessionId, TokenId, UserId};
+use crate::model::id::{CompanyId, LinkId, RequestId, ServiceId, SessionId, TokenId, UserId};
 
 /// Adds a line.
 pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
     const APPEND: &str = "INSERT INTO audit_entries (id, at, company_id, actor_kind, actor_user_id, actor_token_id, \
         actor_session_id, actor_link_id, door, request_id, client_address, action, subject_kind, subject_id, \
-        person_id, outcome, refusal, reason, ticket, detail) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+        person_id, outcome, refusal, reason, ticket, detail, actor_service_id) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
     let (kind, user, proof) = match entry.actor {
         ActorRecord::User(user, proof) => ("user", Some(user.0), Some(proof)),
         ActorRecord::Operator(session) => ("operator", None, session.map(Proof::Session)),
         ActorRecord::Stranger => ("stranger", None, None),
+        ActorRecord::Provisioner(_) => ("provisioner", None, None),
+    };
+    let service = match entry.actor {
+        ActorRecord::Provisioner(service) => Some(service.0),
+        ActorRecord::User(..) | ActorRecord::Operator(_) | ActorRecord::Stranger => None,
     };
     let (token, session, link) = match proof {
         Some(Proof::Token(id)) => (Some(id.0), None, None),
@@ -50,6 +55,7 @@ pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
         entry.note.reason.clone().into(),
         entry.note.ticket.clone().into(),
         entry.detail.clone().into(),
+        service.into(),
     ];
     tx.execute_one(APPEND, &values).await
 }
@@ -125,7 +131,7 @@ pub enum Direction {
 pub async fn list(tx: &mut Tx<'_>, filter: &Filter, direction: Direction, limit: i64) -> Result<Vec<Stored>> {
     const SELECT: &str = "SELECT e.seq, e.at, e.company_id, e.actor_kind, e.actor_user_id, e.actor_token_id, \
         e.actor_session_id, e.actor_link_id, a.email, e.door, e.request_id, e.client_address, e.action, \
-        e.subject_kind, e.subject_id, e.person_id, p.email, e.refusal, e.reason, e.ticket, e.detail \
+        e.subject_kind, e.subject_id, e.person_id, p.email, e.refusal, e.reason, e.ticket, e.detail, e.actor_service_id \
         FROM audit_entries e LEFT JOIN users a ON a.id = e.actor_user_id \
         LEFT JOIN users p ON p.id = e.person_id AND p.company_id = e.company_id";
     let (comparison, order, place) = match direction {
@@ -168,6 +174,7 @@ fn stored(mut row: Row) -> Result<Stored> {
         ("user", Some(user), Some(proof)) => ActorRecord::User(UserId(user), proof),
         ("operator", None, _) => ActorRecord::Operator(session),
         ("stranger", None, None) => ActorRecord::Stranger,
+        ("provisioner", None, None) => ActorRecord::Provisioner(ServiceId(row.get(21)?)),
         _ => return Err(Error::Broken("an audit entry has no known actor".to_owned())),
     };
     Ok(Stored {

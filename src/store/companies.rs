@@ -1,16 +1,28 @@
 //! Companies and their domains.
 
+use std::time::Duration;
+
 use super::engine::{Row, Value};
 use super::{Error, Result, Tx};
 use crate::model::clock::Timestamp;
-use crate::model::company::{Company, Domain, name_key};
+use crate::model::company::{Company, Confirmation, Domain, Guard, GuardedDoors, name_key};
 use crate::model::id::CompanyId;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, created_at, token_days, provider_is_authority, guard_doors, guard_count, guard_percent, \
+             guard_seconds, guard_confirmed_at, guard_allowance FROM companies ",
+            $rest
+        )
+    };
+}
 
 /// Adds a company with its domains. [`Error::Taken`] when its name or one of the domains belongs to another.
 pub async fn insert(tx: &mut Tx<'_>, company: &Company) -> Result<()> {
     const INSERT: &str =
         "INSERT INTO companies (id, name, name_key, created_at, token_days) VALUES ($1, $2, $3, $4, $5)";
-    let Company { id, name, domains, created_at, token_days } = company;
+    let Company { id, name, domains, created_at, token_days, .. } = company;
     let days = token_days.map(i64::from);
     let values = [id.0.into(), name.as_str().into(), name_key(name).into(), created_at.0.into(), days.into()];
     tx.execute_one(INSERT, &values).await?;
@@ -44,15 +56,44 @@ pub async fn set_token_days(tx: &mut Tx<'_>, id: CompanyId, days: Option<u32>) -
     tx.execute_one(SET, &[id.0.into(), days.map(i64::from).into()]).await
 }
 
+/// What stops a runaway sync of a company.
+pub async fn find_guard(tx: &mut Tx<'_>, id: CompanyId) -> Result<Guard> {
+    const FIND: &str = select!("WHERE id = $1");
+    let row = tx.row(FIND, &[id.0.into()]).await?;
+    guard(&mut row.ok_or_else(|| Error::Broken(format!("there is no company {id}")))?)
+}
+
+/// Says whether the identity provider may let back in whom somebody else stopped.
+pub async fn set_authority(tx: &mut Tx<'_>, id: CompanyId, is_authority: bool) -> Result<()> {
+    const SET: &str = "UPDATE companies SET provider_is_authority = $2 WHERE id = $1";
+    tx.execute_one(SET, &[id.0.into(), i64::from(is_authority).into()]).await
+}
+
+/// Sets what stops a runaway sync; what was confirmed before is forgotten where the guard carries no confirmation.
+pub async fn set_guard(tx: &mut Tx<'_>, id: CompanyId, guard: &Guard) -> Result<()> {
+    const SET: &str = "UPDATE companies SET guard_doors = $2, guard_count = $3, guard_percent = $4, \
+        guard_seconds = $5, guard_confirmed_at = $6, guard_allowance = $7 WHERE id = $1";
+    let values = [
+        id.0.into(),
+        guard.doors.as_str().into(),
+        i64::from(guard.count).into(),
+        i64::from(guard.percent).into(),
+        i64::try_from(guard.window.as_secs()).unwrap_or(i64::MAX).into(),
+        guard.confirmed.map(|confirmed| confirmed.at.0).into(),
+        guard.confirmed.map(|confirmed| i64::from(confirmed.allowance)).into(),
+    ];
+    tx.execute_one(SET, &values).await
+}
+
 /// The company with this identifier.
 pub async fn find(tx: &mut Tx<'_>, id: CompanyId) -> Result<Option<Company>> {
-    const FIND: &str = "SELECT id, name, created_at, token_days FROM companies WHERE id = $1";
+    const FIND: &str = select!("WHERE id = $1");
     find_by(tx, FIND, id.0.into()).await
 }
 
 /// The company with this name, whatever its case.
 pub async fn find_by_name(tx: &mut Tx<'_>, name: &str) -> Result<Option<Company>> {
-    const FIND: &str = "SELECT id, name, created_at, token_days FROM companies WHERE name_key = $1";
+    const FIND: &str = select!("WHERE name_key = $1");
     find_by(tx, FIND, name_key(name).into()).await
 }
 
@@ -74,7 +115,7 @@ pub async fn lock(tx: &mut Tx<'_>, id: CompanyId) -> Result<()> {
 
 /// Up to `limit` companies after the given one, by identifier.
 pub async fn list_after(tx: &mut Tx<'_>, after: Option<CompanyId>, limit: i64) -> Result<Vec<Company>> {
-    const LIST: &str = "SELECT id, name, created_at, token_days FROM companies WHERE id > $1 ORDER BY id LIMIT $2";
+    const LIST: &str = select!("WHERE id > $1 ORDER BY id LIMIT $2");
     let after = after.map_or(uuid::Uuid::nil(), |id| id.0);
     let mut found = Vec::new();
     for row in tx.rows(LIST, &[after.into(), limit.into()]).await? {
@@ -104,5 +145,24 @@ fn company(mut row: Row) -> Result<Company> {
         domains: Vec::new(),
         created_at: Timestamp(row.get(2)?),
         token_days: row.get::<Option<i64>>(3)?.and_then(|days| u32::try_from(days).ok()),
+        provider_is_authority: row.get::<i64>(4)? != 0,
+        guard: guard(&mut row)?,
+    })
+}
+
+fn guard(row: &mut Row) -> Result<Guard> {
+    let doors: String = row.get(5)?;
+    let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let confirmed = match (row.get::<Option<i64>>(9)?, row.get::<Option<i64>>(10)?) {
+        (Some(at), Some(allowance)) => Some(Confirmation { at: Timestamp(at), allowance: number(allowance) }),
+        _ => None,
+    };
+    Ok(Guard {
+        doors: GuardedDoors::parse(&doors)
+            .ok_or_else(|| Error::Broken("a company's guard has unknown doors".to_owned()))?,
+        count: number(row.get(6)?),
+        percent: number(row.get(7)?),
+        window: Duration::from_secs(row.get::<i64>(8)?.unsigned_abs()),
+        confirmed,
     })
 }

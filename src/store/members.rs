@@ -138,7 +138,7 @@ async fn list_sorted(
     };
     let columns = users::COLUMNS;
     let sql = format!(
-        "SELECT {columns} FROM {from} company_id = $1 AND status = $2 AND ({column}, id) {comes_after} ($3, $4){others} \
+        "SELECT {columns} FROM {from} company_id = $1 AND status = $2 AND deleted_at IS NULL AND ({column}, id) {comes_after} ($3, $4){others} \
          ORDER BY {column} {direction}, id {direction} LIMIT $5"
     );
     let mut users: Vec<User> = tx.rows(&sql, &values).await?.into_iter().map(user_of).collect::<Result<_>>()?;
@@ -178,7 +178,7 @@ async fn list_found(
     let columns = users::COLUMNS;
     // Whoever has several of the words stands at the first of them.
     let sql = format!(
-        "SELECT {columns}, found.word FROM ({scan} {LOOKED_AT}) found CROSS JOIN users WHERE users.id = found.user_id AND status = ${status} \
+        "SELECT {columns}, found.word FROM ({scan} {LOOKED_AT}) found CROSS JOIN users WHERE users.id = found.user_id AND status = ${status} AND deleted_at IS NULL \
          AND NOT EXISTS (SELECT 1 FROM user_words earlier WHERE earlier.user_id = found.user_id \
          AND earlier.word >= ${low} AND earlier.word < found.word){others} \
          ORDER BY found.word, found.user_id LIMIT ${most}"
@@ -222,8 +222,8 @@ fn others(terms: &[String], but: Option<usize>, values: &mut Vec<Value>) -> Stri
 
 /// How many users of a company have this status, counted up to a limit.
 pub async fn count(tx: &mut Tx<'_>, company: CompanyId, status: Status, limit: i64) -> Result<u64> {
-    const COUNT: &str =
-        "SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE company_id = $1 AND status = $2 LIMIT $3) counted";
+    const COUNT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM users \
+        WHERE company_id = $1 AND status = $2 AND deleted_at IS NULL LIMIT $3) counted";
     Ok(tx.number(COUNT, &[company.0.into(), status.as_str().into(), limit.into()]).await?.unsigned_abs())
 }
 
@@ -231,7 +231,8 @@ pub async fn count(tx: &mut Tx<'_>, company: CompanyId, status: Status, limit: i
 pub async fn list_admins(tx: &mut Tx<'_>, company: CompanyId, limit: i64) -> Result<Vec<User>> {
     let columns = users::COLUMNS;
     let sql = format!(
-        "SELECT {columns} FROM users WHERE company_id = $1 AND role = 'mendix_admin' ORDER BY name_key, id LIMIT $2"
+        "SELECT {columns} FROM users WHERE company_id = $1 AND role = 'mendix_admin' AND deleted_at IS NULL \
+         ORDER BY name_key, id LIMIT $2"
     );
     tx.rows(&sql, &[company.0.into(), limit.into()]).await?.into_iter().map(user_of).collect()
 }

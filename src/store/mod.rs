@@ -5,10 +5,15 @@
 pub mod audit;
 pub mod changes;
 pub mod companies;
+pub mod departures;
 mod engine;
+pub mod groups;
+pub mod legacy_calls;
 pub mod links;
 pub mod members;
 pub mod nodes;
+pub mod people;
+pub mod selection;
 pub mod services;
 pub mod sessions;
 pub mod tokens;

@@ -66,7 +66,7 @@ pub async fn insert(tx: &mut Tx<'_>, owner: Owner, session: &Session, digest: Se
 /// The session with this digest and its owner's live state, in one statement.
 pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<Held>> {
     const FIND: &str = "SELECT s.id, s.last_seen_at, s.expires_at, s.ended_at, c.id, c.name, \
-        u.id, u.email, u.name, u.role, u.status, s.created_at \
+        u.id, u.email, u.name, u.role, u.status, s.created_at, u.granted_scopes \
         FROM sessions s LEFT JOIN users u ON u.id = s.user_id \
         JOIN companies c ON c.id = COALESCE(s.company_id, u.company_id) WHERE s.digest = $1";
     tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
@@ -197,6 +197,6 @@ fn identity(row: &mut Row, user: UserId, company: CompanyId, session: SessionId)
         role,
         status,
         credential: Credential::Session(session),
-        scopes: Scopes::of_role(role),
+        scopes: Scopes::of_role(role).and(Scopes::from_stored(&row.get::<String>(12)?)),
     })
 }

@@ -9,13 +9,14 @@ use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, TokenId, UserId};
 use crate::model::scope::Scopes;
 use crate::model::secret::SecretDigest;
-use crate::model::token::{EndReason, Token};
+use crate::model::token::{EndReason, Token, TokenKind};
 use crate::model::user::User;
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, user_id, name, hint, scopes, created_at, expires_at, last_used_at, ended_at, end_reason FROM tokens ",
+            "SELECT id, user_id, name, hint, scopes, created_at, expires_at, last_used_at, ended_at, end_reason, kind \
+             FROM tokens ",
             $rest
         )
     };
@@ -38,8 +39,8 @@ pub struct Held {
 
 /// Adds a token under the digest of its secret.
 pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: SecretDigest) -> Result<()> {
-    const INSERT: &str = "INSERT INTO tokens (id, user_id, name, digest, hint, scopes, created_at, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    const INSERT: &str = "INSERT INTO tokens (id, user_id, name, digest, hint, scopes, created_at, expires_at, kind) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let values = [
         token.id.0.into(),
         token.user.0.into(),
@@ -49,6 +50,7 @@ pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: SecretDigest) -> Res
         token.scopes.to_string().into(),
         token.created_at.0.into(),
         token.expires_at.map(|at| at.0).into(),
+        token.kind.as_str().into(),
     ];
     tx.execute_one(INSERT, &values).await
 }
@@ -56,7 +58,7 @@ pub async fn insert(tx: &mut Tx<'_>, token: &Token, digest: SecretDigest) -> Res
 /// The token with this digest and its owner's live state, in one statement.
 pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<Held>> {
     const FIND: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
-        u.id, u.company_id, u.email, u.name, u.role, u.status, t.created_at \
+        u.id, u.company_id, u.email, u.name, u.role, u.status, t.created_at, t.kind \
         FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
     tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
 }
@@ -139,6 +141,7 @@ fn token(mut row: Row) -> Result<Token> {
     };
     Ok(Token {
         id: TokenId(row.get(0)?),
+        kind: kind(&mut row, 10)?,
         user: UserId(row.get(1)?),
         name: row.get(2)?,
         hint: row.get(3)?,
@@ -150,10 +153,33 @@ fn token(mut row: Row) -> Result<Token> {
     })
 }
 
+fn kind(row: &mut Row, column: usize) -> Result<TokenKind> {
+    let text: String = row.get(column)?;
+    TokenKind::parse(&text).ok_or_else(|| Error::Broken("a stored token is of an unknown kind".to_owned()))
+}
+
+/// Takes scopes from the live tokens of a user.
+pub async fn take_scopes(tx: &mut Tx<'_>, user: UserId, taken: Scopes) -> Result<u64> {
+    const SET: &str = "UPDATE tokens SET scopes = $2 WHERE id = $1";
+    let mut changed = 0;
+    for token in list_of(tx, user).await? {
+        let left = token.scopes.without(taken);
+        if token.ended.is_none() && left != token.scopes {
+            tx.execute_one(SET, &[token.id.0.into(), left.to_string().into()]).await?;
+            changed += 1;
+        }
+    }
+    Ok(changed)
+}
+
 fn held(mut row: Row) -> Result<Held> {
     let scopes: String = row.get(1)?;
+    let id = TokenId(row.get(0)?);
     let identity = Identity {
-        credential: Credential::Token(TokenId(row.get(0)?)),
+        credential: match kind(&mut row, 12)? {
+            TokenKind::Pat => Credential::Token(id),
+            TokenKind::ApiKey => Credential::ApiKey(id),
+        },
         scopes: Scopes::from_stored(&scopes),
         user: UserId(row.get(5)?),
         company: CompanyId(row.get(6)?),

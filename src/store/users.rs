@@ -2,11 +2,17 @@
 //!
 //! What lists and searches go by is derived from the name and the address, here, whenever one of them is written.
 
+use serde_json::Map;
+
 use super::engine::{Row, Statement, Value};
 use super::{Error, Result, Tx, links, sessions, tokens};
+use crate::model::actor::Door;
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{CompanyId, UserId};
+use crate::model::scim::schema::ResourceKind;
+use crate::model::scim::{index, profile};
+use crate::model::scope::Scopes;
 pub(super) use crate::model::user::User;
 use crate::model::user::{Role, Status};
 use crate::model::{link, session, text, token};
@@ -29,8 +35,8 @@ pub(super) const COLUMNS: &str = columns!();
 /// Adds a user. [`Error::Taken`] when somebody has the same address, in whatever spelling.
 pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
     const INSERT: &str = "INSERT INTO users \
-        (id, company_id, email, email_key, name, role, status, status_since, created_at, name_key) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        (id, company_id, email, email_key, name, role, status, status_since, created_at, name_key, own_role, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6, $9)";
     let values = [
         user.id.0.into(),
         user.company.0.into(),
@@ -44,27 +50,82 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
         text::search_key(&user.name).into(),
     ];
     tx.execute_one(INSERT, &values).await?;
-    insert_words(tx, user).await
+    let mut statements = Vec::new();
+    insert_derived(&mut statements, user, &described(user));
+    tx.all(&statements).await.map(|_| ())
 }
 
 /// The most words of a user that are searched.
 const WORDS: usize = 24;
 
-async fn insert_words(tx: &mut Tx<'_>, user: &User) -> Result<()> {
-    const INSERT: &str = "INSERT INTO user_words (user_id, company_id, word) VALUES ($1, $2, $3)";
-    for word in text::words([user.name.as_str(), user.email.key()], WORDS) {
-        tx.execute_one(INSERT, &[user.id.0.into(), user.company.0.into(), word.into()]).await?;
-    }
-    Ok(())
+/// What is known of a user whom no identity provider describes.
+fn described(user: &User) -> Map<String, serde_json::Value> {
+    profile::base(&user.name, user.email.to_show())
 }
 
-/// Gives a user another name.
-pub async fn rename(tx: &mut Tx<'_>, user: &User, name: &str) -> Result<()> {
-    const RENAME: &str = "UPDATE users SET name = $2, name_key = $3 WHERE id = $1";
-    const FORGET: &str = "DELETE FROM user_words WHERE user_id = $1";
-    tx.execute_one(RENAME, &[user.id.0.into(), name.into(), text::search_key(name).into()]).await?;
-    tx.execute(FORGET, &[user.id.0.into()]).await?;
-    insert_words(tx, &User { name: name.to_owned(), ..user.clone() }).await
+/// Adds what is derived of a user: the words that lists search, and the values that filters compare.
+fn insert_derived(statements: &mut Vec<Statement>, user: &User, attributes: &Map<String, serde_json::Value>) {
+    const WORD: &str = "INSERT INTO user_words (user_id, company_id, word) VALUES ($1, $2, $3)";
+    const VALUE: &str = "INSERT INTO user_values (user_id, company_id, attribute, path, element, value, number) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let address = user.email.to_show().map_or("", |_| user.email.key());
+    for word in text::words([user.name.as_str(), address], WORDS) {
+        statements.push(Statement(WORD, vec![user.id.0.into(), user.company.0.into(), word.into()]));
+    }
+    for found in index::index(ResourceKind::User, attributes) {
+        statements.push(Statement(
+            VALUE,
+            vec![
+                user.id.0.into(),
+                user.company.0.into(),
+                found.attribute.into(),
+                found.path.into(),
+                found.element.into(),
+                found.text.into(),
+                found.number.into(),
+            ],
+        ));
+    }
+}
+
+/// Derives anew what was derived of a user.
+pub(super) async fn derive(
+    tx: &mut Tx<'_>,
+    user: &User,
+    attributes: Option<&Map<String, serde_json::Value>>,
+) -> Result<()> {
+    const KEY: &str = "UPDATE users SET name_key = $2 WHERE id = $1";
+    const FORGET_WORDS: &str = "DELETE FROM user_words WHERE user_id = $1";
+    const FORGET_VALUES: &str = "DELETE FROM user_values WHERE user_id = $1";
+    let mut statements = vec![
+        Statement(KEY, vec![user.id.0.into(), text::search_key(&user.name).into()]),
+        Statement(FORGET_WORDS, vec![user.id.0.into()]),
+        Statement(FORGET_VALUES, vec![user.id.0.into()]),
+    ];
+    match attributes {
+        Some(attributes) => insert_derived(&mut statements, user, attributes),
+        None => insert_derived(&mut statements, user, &described(user)),
+    }
+    tx.all(&statements).await.map(|_| ())
+}
+
+/// Gives a user another name. What an identity provider says of the user stays as it is.
+pub async fn rename(tx: &mut Tx<'_>, user: &User, name: &str, at: Timestamp) -> Result<()> {
+    const RENAME: &str = "UPDATE users SET name = $2, revision = revision + 1, updated_at = $3 WHERE id = $1";
+    tx.execute_one(RENAME, &[user.id.0.into(), name.into(), at.0.into()]).await?;
+    let attributes = find_attributes(tx, user.id).await?;
+    derive(tx, &User { name: name.to_owned(), ..user.clone() }, attributes.as_ref()).await
+}
+
+async fn find_attributes(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Map<String, serde_json::Value>>> {
+    const FIND: &str = "SELECT attributes FROM users WHERE id = $1";
+    let found: Option<String> = tx.row(FIND, &[id.0.into()]).await?.map(|mut row| row.get(0)).transpose()?.flatten();
+    found.map(|text| attributes(&text)).transpose()
+}
+
+/// Reads what an identity provider said.
+pub(super) fn attributes(text: &str) -> Result<Map<String, serde_json::Value>> {
+    serde_json::from_str(text).map_err(|_| Error::Broken("a user's attributes are no JSON".to_owned()))
 }
 
 /// Derives what lists and searches go by for up to `limit` users of whom an older version did not; says for how many.
@@ -72,28 +133,49 @@ pub async fn index_missing(tx: &mut Tx<'_>, limit: i64) -> Result<usize> {
     const LIST: &str = select!("WHERE name_key IS NULL ORDER BY id LIMIT $1");
     let found: Vec<User> = tx.rows(LIST, &[limit.into()]).await?.into_iter().map(user).collect::<Result<_>>()?;
     for user in &found {
-        rename(tx, user, &user.name).await?;
+        let attributes = find_attributes(tx, user.id).await?;
+        derive(tx, user, attributes.as_ref()).await?;
     }
     Ok(found.len())
 }
 
-/// Gives a user another role than he has.
-pub async fn set_role(tx: &mut Tx<'_>, id: UserId, role: Role) -> Result<()> {
-    const SET: &str = "UPDATE users SET role = $2 WHERE id = $1 AND role <> $2";
+/// Gives a user another role of his own; what groups give comes on top, by [`set_rights`].
+pub async fn set_own_role(tx: &mut Tx<'_>, id: UserId, role: Role) -> Result<()> {
+    const SET: &str = "UPDATE users SET own_role = $2 WHERE id = $1";
     tx.execute_one(SET, &[id.0.into(), role.as_str().into()]).await
+}
+
+/// A user's role of his own, without what groups give.
+pub async fn find_own_role(tx: &mut Tx<'_>, id: UserId) -> Result<Role> {
+    const FIND: &str = "SELECT own_role FROM users WHERE id = $1";
+    let row = tx.row(FIND, &[id.0.into()]).await?;
+    role(&mut row.ok_or_else(|| Error::Broken(format!("there is no user {id}")))?, 0)
+}
+
+/// Sets what a user may do with all that groups give.
+pub async fn set_rights(tx: &mut Tx<'_>, id: UserId, role: Role, granted: Scopes) -> Result<()> {
+    const SET: &str = "UPDATE users SET role = $2, granted_scopes = $3 WHERE id = $1";
+    tx.execute_one(SET, &[id.0.into(), role.as_str().into(), granted.to_string().into()]).await
+}
+
+/// The scopes that groups give a user.
+pub async fn find_granted(tx: &mut Tx<'_>, id: UserId) -> Result<Scopes> {
+    const FIND: &str = "SELECT granted_scopes FROM users WHERE id = $1";
+    let found: Option<String> = tx.row(FIND, &[id.0.into()]).await?.map(|mut row| row.get(0)).transpose()?;
+    Ok(Scopes::from_stored(&found.unwrap_or_default()))
 }
 
 /// The user with this identifier, of whatever company.
 pub async fn find(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>> {
-    const FIND: &str = select!("WHERE id = $1");
+    const FIND: &str = select!("WHERE id = $1 AND deleted_at IS NULL");
     tx.row(FIND, &[id.0.into()]).await?.map(user).transpose()
 }
 
 /// As [`find`], and nobody else changes the user, or makes a credential for it, until this transaction ends.
 /// With a company, a user of another one is as unknown as one that does not exist.
 pub async fn lock(tx: &mut Tx<'_>, id: UserId, company: Option<CompanyId>) -> Result<Option<User>> {
-    const LOCK: &str = select!("WHERE id = $1");
-    const LOCK_IN_COMPANY: &str = select!("WHERE id = $1 AND company_id = $2");
+    const LOCK: &str = select!("WHERE id = $1 AND deleted_at IS NULL");
+    const LOCK_IN_COMPANY: &str = select!("WHERE id = $1 AND company_id = $2 AND deleted_at IS NULL");
     let row = match company {
         None => tx.locked_row(LOCK, &[id.0.into()]).await?,
         Some(company) => tx.locked_row(LOCK_IN_COMPANY, &[id.0.into(), company.0.into()]).await?,
@@ -133,15 +215,29 @@ pub async fn find_companies(tx: &mut Tx<'_>, ids: &[UserId]) -> Result<Vec<(User
 
 /// Up to `limit` users after the given one, by identifier.
 pub async fn list_after(tx: &mut Tx<'_>, after: Option<UserId>, limit: i64) -> Result<Vec<User>> {
-    const LIST: &str = select!("WHERE id > $1 ORDER BY id LIMIT $2");
+    const LIST: &str = select!("WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2");
     let after = after.map_or(uuid::Uuid::nil(), |id| id.0);
     tx.rows(LIST, &[after.into(), limit.into()]).await?.into_iter().map(user).collect()
 }
 
 /// Suspends a user, or makes one active, that was not.
-pub async fn set_status(tx: &mut Tx<'_>, id: UserId, status: Status, since: Timestamp) -> Result<()> {
-    const SET: &str = "UPDATE users SET status = $2, status_since = $3 WHERE id = $1 AND status <> $2";
-    tx.execute_one(SET, &[id.0.into(), status.as_str().into(), since.0.into()]).await
+pub async fn set_status(tx: &mut Tx<'_>, id: UserId, status: Status, since: Timestamp, door: Door) -> Result<()> {
+    const SET: &str = "UPDATE users SET status = $2, status_since = $3, status_door = $4, \
+        revision = revision + 1, updated_at = $3 WHERE id = $1 AND status <> $2";
+    tx.execute_one(SET, &[id.0.into(), status.as_str().into(), since.0.into(), door.as_str().into()]).await
+}
+
+/// Notes through which door a user got the status that he has.
+pub async fn note_status_door(tx: &mut Tx<'_>, id: UserId, door: Door) -> Result<()> {
+    const NOTE: &str = "UPDATE users SET status_door = $2 WHERE id = $1";
+    tx.execute_one(NOTE, &[id.0.into(), door.as_str().into()]).await
+}
+
+/// Through which door a user's status was last changed.
+pub async fn find_status_door(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Door>> {
+    const FIND: &str = "SELECT status_door FROM users WHERE id = $1";
+    let found: Option<String> = tx.row(FIND, &[id.0.into()]).await?.map(|mut row| row.get(0)).transpose()?.flatten();
+    Ok(found.and_then(|door| Door::parse(&door)))
 }
 
 /// What [`deactivate`] ended besides.
@@ -153,15 +249,21 @@ pub struct Ended {
     pub sessions: u64,
 }
 
-/// Deactivates a user that was not, forgets its password, and ends its tokens, its sessions, its links and those that it
+/// Deactivates a user that was not, through this door (who was stopped before stays stopped through that one), forgets its password, and ends its tokens, its sessions, its links and those that it
 /// made for others. A session counts as live if it was used after `idle_since`.
-pub async fn deactivate(tx: &mut Tx<'_>, id: UserId, since: Timestamp, idle_since: Timestamp) -> Result<Ended> {
-    const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, password_hash = NULL \
-        WHERE id = $1 AND status <> 'deactivated'";
+pub async fn deactivate(
+    tx: &mut Tx<'_>,
+    id: UserId,
+    since: Timestamp,
+    idle_since: Timestamp,
+    door: Door,
+) -> Result<Ended> {
+    const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, \
+        status_door = CASE status WHEN 'active' THEN $3 ELSE COALESCE(status_door, $3) END, password_hash = NULL, revision = revision + 1, updated_at = $2 WHERE id = $1 AND status <> 'deactivated'";
     // Tokens before sessions, as the gate writes down their uses: who locks in one order does not deadlock.
     let mut answers = tx
         .all(&[
-            Statement(DEACTIVATE, vec![id.0.into(), since.0.into()]),
+            Statement(DEACTIVATE, vec![id.0.into(), since.0.into(), door.as_str().into()]),
             tokens::end_all(id, since, token::EndReason::OwnerDeactivated),
             sessions::count_live(id, None, since, idle_since),
             sessions::end_all(id, None, since, session::EndReason::OwnerDeactivated),
@@ -196,6 +298,13 @@ pub async fn find_password_hash(tx: &mut Tx<'_>, id: UserId) -> Result<Option<St
 pub async fn set_password_hash(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Result<()> {
     const SET: &str = "UPDATE users SET password_hash = $2 WHERE id = $1";
     tx.execute_one(SET, &[id.0.into(), hash.into()]).await
+}
+
+/// How many active admins a company has.
+pub async fn count_active_admins(tx: &mut Tx<'_>, company: CompanyId) -> Result<i64> {
+    const COUNT: &str =
+        "SELECT COUNT(*) FROM users WHERE company_id = $1 AND role = 'mendix_admin' AND status = 'active'";
+    tx.number(COUNT, &[company.0.into()]).await
 }
 
 /// How many active admins a company has besides this user.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use offboard::domain::passwords::Password;
 use offboard::model::scope::Scope;
+use offboard::model::token::TokenKind;
 use reqwest::Method;
 
 use crate::harness::{Platform, act, operator, unknown_token};
@@ -131,7 +132,14 @@ async fn a_reactivated_user_starts_without_credentials(engine: Engine) {
     assert!(
         platform
             .directory
-            .issue_token(&operator(), lee.id, "x", [Scope::AuditLoggingRead].into_iter().collect(), None)
+            .issue_token(
+                &operator(),
+                lee.id,
+                TokenKind::Pat,
+                "x",
+                [Scope::AuditLoggingRead].into_iter().collect(),
+                None
+            )
             .await
             .is_err()
     );

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use offboard::model::audit::ActorRecord;
+use offboard::model::service::Purpose;
 use offboard::model::user::{Role, Status};
 use reqwest::Method;
 
@@ -27,7 +28,7 @@ on_both_engines! {
 }
 
 /// Every page and form that needs a session: method, path, and whether it is for admins.
-const PAGES: [(&str, &str, bool); 48] = [
+const PAGES: [(&str, &str, bool); 77] = [
     ("GET", "/settings", false),
     ("GET", "/settings/profile", false),
     ("POST", "/settings/profile", false),
@@ -75,6 +76,35 @@ const PAGES: [(&str, &str, bool); 48] = [
     ("POST", "/control-center/company/domains", true),
     ("POST", "/control-center/company/domains/remove", true),
     ("POST", "/control-center/company/policy", true),
+    ("GET", "/settings/api-keys", false),
+    ("POST", "/settings/api-keys", false),
+    ("GET", "/settings/api-keys/new", false),
+    ("GET", "/settings/api-keys/{id}", false),
+    ("GET", "/settings/api-keys/{id}/rotate", false),
+    ("POST", "/settings/api-keys/{id}/rotate", false),
+    ("GET", "/settings/api-keys/{id}/delete", false),
+    ("POST", "/settings/api-keys/{id}/delete", false),
+    ("GET", "/control-center/deprecated-api", true),
+    ("GET", "/control-center/groups", true),
+    ("POST", "/control-center/groups", true),
+    ("GET", "/control-center/groups/new", true),
+    ("GET", "/control-center/groups/{id}", true),
+    ("POST", "/control-center/groups/{id}", true),
+    ("POST", "/control-center/groups/{id}/rights", true),
+    ("POST", "/control-center/groups/{id}/lock", true),
+    ("POST", "/control-center/groups/{id}/members", true),
+    ("POST", "/control-center/groups/{id}/members/{user}/remove", true),
+    ("GET", "/control-center/groups/{id}/delete", true),
+    ("POST", "/control-center/groups/{id}/delete", true),
+    ("GET", "/control-center/scim", true),
+    ("POST", "/control-center/scim/authority", true),
+    ("POST", "/control-center/scim/guard", true),
+    ("POST", "/control-center/scim/confirm", true),
+    ("POST", "/control-center/scim/tokens", true),
+    ("GET", "/control-center/scim/tokens/{id}/rotate", true),
+    ("POST", "/control-center/scim/tokens/{id}/rotate", true),
+    ("GET", "/control-center/scim/tokens/{id}/delete", true),
+    ("POST", "/control-center/scim/tokens/{id}/delete", true),
     ("GET", "/control-center/members?q=x", true),
 ];
 
@@ -119,7 +149,7 @@ async fn scene(platform: &Platform) -> Scene<'_> {
 fn filled(path: &str, person: &Person) -> String {
     let id = person.id.to_string();
     let token = person.token_id.to_string();
-    let own = if path.contains("/settings/tokens/") { &token } else { &id };
+    let own = if path.contains("/settings/tokens/") || path.contains("/settings/api-keys/") { &token } else { &id };
     path.replace("{id}", own).replace("{token}", &token).replace("{session}", &id).replace("{seq}", "1")
 }
 
@@ -250,7 +280,8 @@ async fn every_form_leaves_exactly_one_audit_entry(engine: Engine) {
     let token = format!("/settings/tokens/{}", lee.token_id);
     let session = platform.directory.list_sessions(lee.id).await.unwrap()[0].id;
     let acme = platform.directory.find_company("Acme").await.unwrap().id;
-    let (service, _) = platform.directory.create_service(&operator(), "pipeline", Some(acme)).await.unwrap();
+    let (service, _) =
+        platform.directory.create_service(&operator(), "pipeline", Some(acme), Purpose::Checks).await.unwrap();
     let service = format!("/control-center/services/{}", service.id);
     let new = "another horse entirely";
     let own: [Submission; 5] = [

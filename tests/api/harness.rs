@@ -18,6 +18,7 @@ use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::{RequestId, TokenId, UserId};
 use offboard::model::quota::Quota;
 use offboard::model::scope::{Scope, Scopes};
+use offboard::model::token::TokenKind;
 use offboard::model::user::Role;
 use offboard::outbound::mail::{self, Mailer};
 use offboard::store::Store;
@@ -88,6 +89,9 @@ impl Platform {
             body_limit: 4096,
             body_timeout: Duration::from_secs(2),
             public_url: "http://localhost".to_owned(),
+            scim_rate_limit: None,
+            scim_strict: false,
+            legacy_sunset: None,
         };
         adjust(&mut settings);
         let stop = CancellationToken::new();
@@ -149,7 +153,8 @@ impl Platform {
 
     pub async fn token_for(&self, owner: UserId, scopes: &[Scope], life: Option<Duration>) -> (TokenId, String) {
         let scopes: Scopes = scopes.iter().copied().collect();
-        let (token, secret) = self.directory.issue_token(&operator(), owner, "test", scopes, life).await.unwrap();
+        let (token, secret) =
+            self.directory.issue_token(&operator(), owner, TokenKind::Pat, "test", scopes, life).await.unwrap();
         (token.id, secret.reveal().to_owned())
     }
 

@@ -9,6 +9,7 @@ use offboard::domain;
 use offboard::model::entropy::{Entropy, SeededEntropy};
 use offboard::model::id::TokenId;
 use offboard::model::scope::Scope;
+use offboard::model::token::TokenKind;
 use offboard::model::user::Status;
 
 use crate::harness::{Person, Platform, act, operator};
@@ -36,7 +37,7 @@ async fn no_live_token_is_left_when_issuing_races_deactivation(engine: Engine) {
             let (platform, owner) = (Arc::clone(&platform), lee.id);
             tokio::spawn(async move {
                 let scopes = Scope::ALL.into_iter().collect();
-                platform.directory.issue_token(&operator(), owner, "race", scopes, None).await
+                platform.directory.issue_token(&operator(), owner, TokenKind::Pat, "race", scopes, None).await
             })
         });
         let (outcomes, answer) = tokio::join!(join_all(issuing), platform.deactivate(&ada, lee.id));
@@ -202,7 +203,7 @@ async fn apply_random_step(
     let outcome = match act_number {
         0 | 1 => {
             let scopes = Scope::ALL.into_iter().collect();
-            let issued = directory.issue_token(&who, lee.id, "history", scopes, None).await;
+            let issued = directory.issue_token(&who, lee.id, TokenKind::Pat, "history", scopes, None).await;
             assert_eq!(issued.is_ok(), from == Status::Active, "{context}");
             if let Ok((token, secret)) = issued {
                 expected.tokens.push((token.id, secret.reveal().to_owned(), true));

@@ -12,6 +12,7 @@ use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::ServiceId;
 use offboard::model::scope::Scope;
 use offboard::model::secret::{Kind, Secret};
+use offboard::model::service::Purpose;
 use offboard::model::user::Role;
 use reqwest::Method;
 use serde_json::json;
@@ -69,7 +70,8 @@ fn basic(user: &str, password: &str) -> String {
 /// A service of a company, or of the operator.
 async fn service(platform: &Platform, name: &str, company: Option<&Company>) -> Asking {
     let company = company.map(|company| company.id);
-    let (service, secret) = platform.directory.create_service(&operator(), name, company).await.unwrap();
+    let (service, secret) =
+        platform.directory.create_service(&operator(), name, company, Purpose::Checks).await.unwrap();
     Asking { id: service.id, secret: secret.reveal().to_owned() }
 }
 
@@ -139,7 +141,7 @@ async fn an_admin_registers_rotates_and_deletes_services(engine: Engine) {
 
     let made = admin.post(PAGE, &[("name", "Gateway")]).await;
     let secret = shown(&made);
-    let services = platform.directory.list_services(&operator()).await.unwrap();
+    let services = platform.directory.list_services(&operator(), Purpose::Checks).await.unwrap();
     let [service] = services.as_slice() else { panic!("{services:?}") };
     let id = service.id;
     assert_eq!((service.name.as_str(), service.company), ("Gateway", Some(acme.id)));
@@ -196,7 +198,7 @@ async fn what_is_wrong_with_a_services_name_stands_beside_the_form(engine: Engin
         assert!(answer.body.contains("id=\"form-error\"") && answer.body.contains("aria-invalid"), "{name}");
         assert!(answer.body.contains(&format!("value=\"{name}\"")), "what was typed is still there: {answer:?}");
     }
-    assert_eq!(platform.directory.list_services(&operator()).await.unwrap().len(), 1);
+    assert_eq!(platform.directory.list_services(&operator(), Purpose::Checks).await.unwrap().len(), 1);
     service(&platform, "Gateway", Some(&globex)).await;
     service(&platform, "Gateway", None).await;
 }
@@ -243,7 +245,7 @@ async fn members_have_no_page_of_services(engine: Engine) {
             assert!(answer.status == 403 && !answer.body.contains("billing"), "{path}: {answer:?}");
         }
     }
-    assert_eq!(platform.directory.list_services(&operator()).await.unwrap().len(), 1);
+    assert_eq!(platform.directory.list_services(&operator(), Purpose::Checks).await.unwrap().len(), 1);
     assert!(is_active(&platform, &own, &lee.token).await);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Host, Run, assert_members, assert_uuid, string};
+use crate::harness::{Host, LEE, Run, assert_members, assert_uuid, string};
 use crate::support::database::Engine;
 use crate::support::on_both_engines;
 
@@ -10,7 +10,15 @@ on_both_engines! {
     a_company_is_made_with_its_domains,
     a_name_or_a_domain_belongs_to_one_company,
     what_is_no_name_or_no_domain_is_refused,
+    a_company_is_shown_with_its_guard,
+    what_an_identity_provider_may_do_is_set,
+    what_a_guard_can_not_be_is_refused,
+    more_leavers_than_the_guard_lets_are_confirmed,
+    whom_the_command_line_stops_is_not_counted,
 }
+
+const SHOWN: [&str; 5] = ["uuid", "name", "domains", "providerIsAuthority", "guard"];
+const GUARD: [&str; 8] = ["doors", "count", "percent", "windowSeconds", "limit", "departed", "since", "tripped"];
 
 async fn a_company_is_made_with_its_domains(engine: Engine) {
     let host = Host::fresh(engine).await;
@@ -50,4 +58,101 @@ async fn what_is_no_name_or_no_domain_is_refused(engine: Engine) {
     let told = Run::of(&mut host.command(&["company", "create", ""]));
     assert_eq!((told.status, told.out.as_str()), (1, ""), "{told:?}");
     assert!(told.err.starts_with("error: "), "{told:?}");
+}
+
+async fn a_company_is_shown_with_its_guard(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    let shown = host.json(&["company", "show", "ACME"]);
+    assert_members(&shown, &SHOWN);
+    assert_eq!((&shown["name"], &shown["domains"]), (&json!("Acme"), &json!(["acme.example"])));
+    assert_eq!(shown["providerIsAuthority"], false);
+    let guard = &shown["guard"];
+    assert_members(guard, &GUARD);
+    let settings = ["doors", "count", "percent", "windowSeconds"].map(|member| guard[member].clone());
+    assert_eq!(settings, [json!("scim"), json!(100), json!(20), json!(3600)]);
+    let state = ["limit", "departed", "tripped"].map(|member| guard[member].clone());
+    assert_eq!(state, [json!(3), json!(0), json!(false)], "three of a small company may always go");
+    let uuid = string(&shown, "uuid");
+    let told = host.text(&["company", "show", &uuid]);
+    assert!(told.contains(&uuid) && told.contains("SCIM") && told.contains("1h"), "{told}");
+    assert!(host.refusal(&["company", "show", "Nowhere"]).starts_with("there is no company"));
+}
+
+async fn what_an_identity_provider_may_do_is_set(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    let mut expected = host.json(&["company", "show", "Acme"]);
+    let mut set = |arguments: &[&str], changed: &[(&str, serde_json::Value)]| {
+        for (member, value) in changed {
+            expected["guard"][*member] = value.clone();
+        }
+        let mut shown = host.json(&[&["company", "set", "Acme"][..], arguments].concat());
+        // The window's begin goes with the clock.
+        shown["guard"]["since"] = expected["guard"]["since"].clone();
+        expected["providerIsAuthority"] = shown["providerIsAuthority"].clone();
+        assert_eq!(shown, expected, "{arguments:?}");
+        shown["providerIsAuthority"] == true
+    };
+    assert!(set(&["--provider-is-authority", "true"], &[]));
+    let smaller = [("doors", json!("all")), ("count", json!(2)), ("limit", json!(2))];
+    assert!(set(&["--guard-doors", "all", "--guard-count", "2"], &smaller));
+    let longer = [("percent", json!(50)), ("windowSeconds", json!(5400))];
+    assert!(set(&["--guard-percent", "50", "--guard-window", "90m"], &longer));
+    assert!(!set(&["--guard-doors", "scim", "--provider-is-authority", "false"], &[("doors", json!("scim"))]));
+
+    let trail = host.trail();
+    let actions: Vec<String> = trail.iter().map(|entry| string(entry, "action")).collect();
+    let count = |action: &str| actions.iter().filter(|found| *found == action).count();
+    assert_eq!([count("company.set_authority"), count("company.set_guard")], [2, 3]);
+    let shown = host.json(&["company", "create", "Other"]);
+    assert_members(&shown, &["uuid", "name", "domains"]);
+}
+
+async fn what_a_guard_can_not_be_is_refused(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    let before = host.json(&["company", "show", "Acme"])["guard"]["windowSeconds"].clone();
+    for (option, value) in [
+        ("--guard-count", "0"),
+        ("--guard-percent", "0"),
+        ("--guard-percent", "101"),
+        ("--guard-window", "soon"),
+        ("--guard-window", "0s"),
+        ("--guard-window", "32d"),
+    ] {
+        host.refusal(&["company", "set", "Acme", option, value]);
+    }
+    for arguments in [
+        &["--guard-doors", "windows"][..],
+        &[],
+        &["--guard-count", "-1"],
+        &["--guard-count", "many"],
+        &["--provider-is-authority", "maybe"],
+        &["--provider-is-authority"],
+    ] {
+        let run = host.run(&[&["company", "set", "Acme"][..], arguments].concat());
+        assert_eq!(run.status, 2, "{arguments:?}: {run:?}");
+    }
+    assert_eq!(host.run(&["company", "confirm-guard", "Acme"]).status, 2);
+    host.refusal(&["company", "confirm-guard", "Acme", "--allow", "0"]);
+    assert_eq!(host.json(&["company", "show", "Acme"])["guard"]["windowSeconds"], before);
+}
+
+async fn more_leavers_than_the_guard_lets_are_confirmed(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    host.json(&["company", "set", "Acme", "--guard-count", "1"]);
+    let shown = host.json(&["company", "confirm-guard", "Acme", "--allow", "250"]);
+    assert_members(&shown, &SHOWN);
+    assert_eq!((&shown["guard"]["limit"], &shown["guard"]["departed"]), (&json!(250), &json!(0)));
+    let told = host.text(&["company", "show", "Acme"]);
+    assert!(told.contains("0 of 250"), "{told}");
+    assert_eq!(host.trail().last().unwrap()["action"], "company.confirm_guard");
+}
+
+async fn whom_the_command_line_stops_is_not_counted(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    host.json(&["company", "set", "Acme", "--guard-doors", "all", "--guard-count", "1"]);
+    for act in ["suspend", "deactivate", "reactivate", "deactivate"] {
+        host.json(&["user", act, LEE]);
+    }
+    let guard = &host.json(&["company", "show", "Acme"])["guard"];
+    assert_eq!((&guard["departed"], &guard["limit"]), (&json!(0), &json!(1)));
 }

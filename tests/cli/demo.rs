@@ -36,14 +36,17 @@ fn what_the_demo_prints_can_be_pasted() {
     assert!(printed.contains(&server.url), "{printed}");
     let pasted = printed.lines().filter(|line| line.starts_with("curl ") || line.starts_with("offboard "));
     let runs: Vec<Run> = pasted.map(paste).collect();
-    let [works, look_up, deactivate, refused, show, export] = runs.as_slice() else { panic!("{runs:?}") };
+    let [works, look_up, deactivate, refused, provider, show, export] = runs.as_slice() else { panic!("{runs:?}") };
     for run in &runs {
         assert_eq!(run.status, 0, "{run:?}");
     }
     assert!(works.out.starts_with("HTTP/1.1 200 "), "{works:?}");
     assert!(deactivate.out.starts_with("HTTP/1.1 204 "), "{deactivate:?}");
     assert!(refused.out.starts_with("HTTP/1.1 401 "), "{refused:?}");
-    assert!(show.out.contains("deactivated"), "{show:?}");
+    let seen = &provider.document()["Resources"][0];
+    assert_eq!(seen["userName"], "lee.leaver@acme.example", "{provider:?}");
+    assert_eq!(seen["active"], false, "{provider:?}");
+    assert!(show.out.contains("deactivated") && show.out.contains("Platform"), "{show:?}");
 
     let found = string(&look_up.document()["identifiers"][0], "uuid");
     assert!(printed.contains(&format!("/v1/platform-users/{found}")), "the UUID that is looked up is the one used");

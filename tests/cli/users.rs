@@ -1,4 +1,4 @@
-//! `offboard user create|show|list|set-password`
+//! `offboard user create|show|list|set-role|set-password`
 
 use std::process::Command;
 
@@ -16,6 +16,7 @@ on_both_engines! {
     a_domain_of_another_company_is_refused,
     who_or_what_is_unknown_is_refused_with_a_hint,
     what_is_no_address_or_name_is_refused,
+    a_role_is_given_and_taken,
     a_password_is_read_from_standard_input,
     a_password_that_does_not_do_is_refused,
 }
@@ -123,6 +124,29 @@ async fn what_is_no_address_or_name_is_refused(engine: Engine) {
         host.refusal(&["user", "create", "x@acme.example", "--company", "Acme", "--name", name]);
     }
     assert_eq!(array(&host.json(&["user", "list"]), "users").len(), 2);
+}
+
+async fn a_role_is_given_and_taken(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    let set = |email: &str, role: &str| host.json(&["user", "set-role", email, "--role", role]);
+    for (role, label) in
+        [("member_manager", "Member Manager"), ("company_manager", "Company Manager"), ("mendix_admin", "Mendix Admin")]
+    {
+        let changed = set(LEE, role);
+        assert_members(&changed, &USER);
+        assert_eq!(changed["admin"], role == "mendix_admin");
+        assert_eq!(host.user(LEE), changed);
+        let told = host.text(&["user", "show", LEE]);
+        assert!(told.contains(label), "{role}: {told}");
+    }
+    assert_eq!(set(ADA, "member")["admin"], false, "there is another admin");
+    assert!(host.refusal(&["user", "set-role", LEE, "--role", "member"]).contains("without an active Mendix Admin"));
+    assert_eq!(host.user(LEE)["admin"], true);
+    for wrong in [&["user", "set-role", LEE][..], &["user", "set-role", LEE, "--role", "king"]] {
+        assert_eq!(host.run(wrong).status, 2, "{wrong:?}");
+    }
+    host.json(&["user", "deactivate", ADA]);
+    assert!(host.refusal(&["user", "set-role", ADA, "--role", "mendix_admin"]).contains("deactivated"));
 }
 
 fn set_password(host: &Host, email: &str) -> Command {

@@ -1,14 +1,15 @@
 //! The log of changed access.
 
+use offboard::model::actor::Door;
 use offboard::model::clock::Timestamp;
 use offboard::model::company::Company;
 use offboard::model::email::Email;
 use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::{self, CompanyId, ServiceId, SessionId, TokenId, UserId};
 use offboard::model::secret::{Kind, Secret};
-use offboard::model::service::Service;
+use offboard::model::service::{Purpose, Service};
 use offboard::model::session::{Opening, Session};
-use offboard::model::token::{EndReason, Token};
+use offboard::model::token::{EndReason, Token, TokenKind};
 use offboard::model::user::{Role, Status, User};
 use offboard::store::changes::{self, Changes, Mark};
 use offboard::store::{Store, companies, services, sessions, tokens, users};
@@ -37,17 +38,14 @@ impl Fixture {
         store
             .write(async move |tx| {
                 let name = "Acme".to_owned();
-                companies::insert(
-                    tx,
-                    &Company { id: company, name, domains: Vec::new(), created_at: NOW, token_days: None },
-                )
-                .await?;
+                companies::insert(tx, &Company::new(company, name, Vec::new(), NOW)).await?;
                 let email = Email::parse("lee@acme.example").unwrap();
                 let (role, status) = (Role::Member, Status::Active);
                 let name = "Lee".to_owned();
                 let lee = User { id: user, company, email, name, role, status, status_since: NOW, created_at: NOW };
                 users::insert(tx, &lee).await?;
                 let token = Token {
+                    kind: TokenKind::Pat,
                     id: token,
                     user,
                     name: "test".to_owned(),
@@ -71,7 +69,9 @@ impl Fixture {
                 let digest = Secret::generate(Kind::Session, &SystemEntropy).digest();
                 sessions::insert(tx, sessions::Owner::User(user), &session, digest).await?;
                 let name = "gateway".to_owned();
-                let service = Service { id: service, company: None, name, hint: "test".to_owned(), created_at: NOW };
+                let purpose = Purpose::Checks;
+                let service =
+                    Service { id: service, purpose, company: None, name, hint: "test".to_owned(), created_at: NOW };
                 services::insert(tx, &service, Secret::generate(Kind::Service, &SystemEntropy).digest()).await
             })
             .await
@@ -109,12 +109,12 @@ async fn each_change_of_access_is_noted_whoever_makes_it(engine: Engine) {
     let fixture = Fixture::make(engine).await;
     let (user, token) = (fixture.user, fixture.token);
     let suspended = Status::Suspended;
-    fixture.store.write(async move |tx| users::set_status(tx, user, suspended, NOW).await).await.unwrap();
+    fixture.store.write(async move |tx| users::set_status(tx, user, suspended, NOW, Door::Api).await).await.unwrap();
     assert_eq!(fixture.after(None).await.users, None, "a log that had begun before anybody listened");
     let first = fixture.here().await;
     fixture.store.write(async move |tx| tokens::end(tx, token, NOW, EndReason::Deleted).await).await.unwrap();
     assert_eq!(fixture.after(first.as_ref()).await.users, Some(vec![user]));
-    fixture.store.write(async move |tx| users::deactivate(tx, user, NOW, NOW).await).await.unwrap();
+    fixture.store.write(async move |tx| users::deactivate(tx, user, NOW, NOW, Door::Api).await).await.unwrap();
     let changes = fixture.after(first.as_ref()).await.users.unwrap();
     assert!(changes.len() >= 2 && changes.iter().all(|changed| *changed == user), "{changes:?}");
     let replaced = [

@@ -1,12 +1,13 @@
 //! Sessions, and links that work once: found with what is live of them, bounded in time, ended for good.
 
-use offboard::model::actor::{Actor, BreakGlass, Credential};
+use offboard::model::actor::{Actor, BreakGlass, Credential, Door};
 use offboard::model::clock::Timestamp;
 use offboard::model::company::Company;
 use offboard::model::email::Email;
 use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::{self, CompanyId, LinkId, SessionId, UserId};
 use offboard::model::link::{self, Link, Purpose};
+use offboard::model::scope::Scopes;
 use offboard::model::secret::{Kind, Secret, SecretDigest};
 use offboard::model::session::{self, Opening, Session};
 use offboard::model::user::{Role, Status, User};
@@ -67,7 +68,7 @@ async fn scene(engine: Engine) -> Scene {
     let store = database.open().await;
     let company = CompanyId(random());
     let name = "Acme".to_owned();
-    let new = Company { id: company, name, domains: Vec::new(), created_at: at(0), token_days: None };
+    let new = Company::new(company, name, Vec::new(), at(0));
     write!(store, |tx| companies::insert(tx, &new)).unwrap();
     let user = |email, role| User {
         id: UserId(random()),
@@ -142,8 +143,8 @@ async fn a_session_is_found_with_its_owners_live_state(engine: Engine) {
     assert_eq!((identity.email.as_str(), identity.name.as_str()), ("Ada@acme.example", "Somebody"));
     assert_eq!((identity.role, identity.status), (Role::MendixAdmin, Status::Active));
 
-    write!(store, |tx| users::set_role(tx, ada, Role::Member)).unwrap();
-    write!(store, |tx| users::set_status(tx, ada, Status::Suspended, at(1))).unwrap();
+    write!(store, |tx| users::set_rights(tx, ada, Role::Member, Scopes::default())).unwrap();
+    write!(store, |tx| users::set_status(tx, ada, Status::Suspended, at(1), Door::Api)).unwrap();
     let held = scene.held(digest).await.unwrap();
     let Actor::User(identity) = &held.actor else { panic!("{held:?}") };
     assert_eq!((identity.role, identity.status), (Role::Member, Status::Suspended));

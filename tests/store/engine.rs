@@ -23,7 +23,7 @@ on_both_engines! {
 
 fn company(name: &str) -> Company {
     let id = CompanyId(id::random(&SystemEntropy));
-    Company { id, name: name.to_owned(), domains: Vec::new(), created_at: Timestamp(0), token_days: None }
+    Company::new(id, name.to_owned(), Vec::new(), Timestamp(0))
 }
 
 async fn count(store: &Store) -> usize {

@@ -1,5 +1,6 @@
 //! Members in lists: by status, in every order, searched, in pages; the same on both engines.
 
+use offboard::model::actor::Door;
 use offboard::model::clock::Timestamp;
 use offboard::model::company::Company;
 use offboard::model::email::Email;
@@ -36,7 +37,7 @@ async fn scene(engine: Engine) -> Scene {
     let store = database.open().await;
     let company = CompanyId(id::random(&SystemEntropy));
     let name = "Acme".to_owned();
-    let new = Company { id: company, name, domains: Vec::new(), created_at: Timestamp(NOW), token_days: None };
+    let new = Company::new(company, name, Vec::new(), Timestamp(NOW));
     store.write(async move |tx| companies::insert(tx, &new).await).await.unwrap();
     Scene { database, store, company }
 }
@@ -125,7 +126,7 @@ async fn pages_neither_skip_nor_repeat_while_users_change(engine: Engine) {
         let gone = ids[round * 7];
         scene
             .store
-            .write(async move |tx| users::deactivate(tx, gone, Timestamp(NOW), Timestamp(NOW)).await)
+            .write(async move |tx| users::deactivate(tx, gone, Timestamp(NOW), Timestamp(NOW), Door::Api).await)
             .await
             .unwrap();
         scene.add("aaa", &format!("new{round}@a.example"), 0).await;
@@ -151,7 +152,7 @@ async fn who_is_renamed_between_pages_displaces_nobody(engine: Engine) {
         // The last on the page, behind whom the next one begins, goes to the beginning.
         let last = page.users.last().unwrap().clone();
         names.extend(page.users.into_iter().map(|user| user.name));
-        scene.store.write(async move |tx| users::rename(tx, &last, "Ágnes").await).await.unwrap();
+        scene.store.write(async move |tx| users::rename(tx, &last, "Ágnes", Timestamp(NOW)).await).await.unwrap();
         match page.next {
             Some(next) => after = Some(next),
             None => break,

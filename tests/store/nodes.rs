@@ -44,7 +44,7 @@ async fn write(store: &Store) -> Duration {
     let clock = SystemClock::start();
     let id = CompanyId(id::random(&SystemEntropy));
     let name = id.to_string();
-    let company = Company { id, name, domains: Vec::new(), created_at: Timestamp(0), token_days: None };
+    let company = Company::new(id, name, Vec::new(), Timestamp(0));
     store.write(async move |tx| companies::insert(tx, &company).await).await.unwrap();
     clock.monotonic()
 }

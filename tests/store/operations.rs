@@ -9,7 +9,7 @@ use offboard::model::entropy::SystemEntropy;
 use offboard::model::id::{self, CompanyId, EntryId, RequestId, TokenId, UserId};
 use offboard::model::scope::Scope;
 use offboard::model::secret::{Kind, Secret, SecretDigest};
-use offboard::model::token::{EndReason, Token};
+use offboard::model::token::{EndReason, Token, TokenKind};
 use offboard::model::user::{Role, Status, User};
 use offboard::store::audit::{Direction, Filter};
 use offboard::store::{self, Error, Store, audit, companies, tokens, users};
@@ -46,7 +46,7 @@ fn random() -> Uuid {
 
 fn company(name: &str, domains: &[&str]) -> Company {
     let domains = domains.iter().map(|domain| Domain::parse(domain).unwrap()).collect();
-    Company { id: CompanyId(random()), name: name.to_owned(), domains, created_at: NOW, token_days: None }
+    Company::new(CompanyId(random()), name.to_owned(), domains, NOW)
 }
 
 fn user(company: CompanyId, email: &str, role: Role) -> User {
@@ -65,6 +65,7 @@ fn user(company: CompanyId, email: &str, role: Role) -> User {
 fn token(owner: UserId) -> (Token, SecretDigest) {
     let secret = Secret::generate(Kind::Token, &SystemEntropy);
     let token = Token {
+        kind: TokenKind::Pat,
         id: TokenId(random()),
         user: owner,
         name: "test".to_owned(),
@@ -244,13 +245,13 @@ async fn a_status_changes_once(engine: Engine) {
     let acme = add_company(&store, "Acme", &[]).await;
     let id = add_user(&store, user(acme.id, "ada@acme.example", Role::Member)).await.id;
     let later = Timestamp(NOW.0 + 5);
-    write!(store, |tx| users::set_status(tx, id, Status::Suspended, later)).unwrap();
+    write!(store, |tx| users::set_status(tx, id, Status::Suspended, later, Door::Api)).unwrap();
     let found = read!(store, |tx| users::find(tx, id)).unwrap().unwrap();
     assert_eq!((found.status, found.status_since), (Status::Suspended, later));
-    let again = write!(store, |tx| users::set_status(tx, id, Status::Suspended, later));
+    let again = write!(store, |tx| users::set_status(tx, id, Status::Suspended, later, Door::Api));
     assert!(matches!(again, Err(Error::Broken(_))), "a write that changes no row is an inconsistency");
     let unknown = UserId(random());
-    assert!(write!(store, |tx| users::set_status(tx, unknown, Status::Active, later)).is_err());
+    assert!(write!(store, |tx| users::set_status(tx, unknown, Status::Active, later, Door::Api)).is_err());
 }
 
 async fn deactivating_forgets_the_password(engine: Engine) {
@@ -260,10 +261,10 @@ async fn deactivating_forgets_the_password(engine: Engine) {
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), None);
     write!(store, |tx| users::set_password_hash(tx, id, "$argon2id$…")).unwrap();
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), Some("$argon2id$…".to_owned()));
-    write!(store, |tx| users::deactivate(tx, id, NOW, NOW)).unwrap();
+    write!(store, |tx| users::deactivate(tx, id, NOW, NOW, Door::Api)).unwrap();
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), None);
     assert_eq!(read!(store, |tx| users::find(tx, id)).unwrap().unwrap().status, Status::Deactivated);
-    assert!(matches!(write!(store, |tx| users::deactivate(tx, id, NOW, NOW)), Err(Error::Broken(_))));
+    assert!(matches!(write!(store, |tx| users::deactivate(tx, id, NOW, NOW, Door::Api)), Err(Error::Broken(_))));
     let unknown = UserId(random());
     assert!(write!(store, |tx| users::set_password_hash(tx, unknown, "x")).is_err());
 }
@@ -276,7 +277,7 @@ async fn other_active_admins_are_counted(engine: Engine) {
     add_user(&store, user(acme.id, "max@acme.example", Role::CompanyManager)).await;
     add_user(&store, user(globex.id, "zoe@globex.example", Role::MendixAdmin)).await;
     assert_eq!(read!(store, |tx| users::count_other_active_admins(tx, acme.id, ada)).unwrap(), 1);
-    write!(store, |tx| users::set_status(tx, bob, Status::Suspended, NOW)).unwrap();
+    write!(store, |tx| users::set_status(tx, bob, Status::Suspended, NOW, Door::Api)).unwrap();
     assert_eq!(read!(store, |tx| users::count_other_active_admins(tx, acme.id, ada)).unwrap(), 0);
 }
 
@@ -293,7 +294,7 @@ async fn a_token_is_found_with_its_owners_live_state(engine: Engine) {
     assert_eq!((identity.role, identity.status, identity.scopes), (Role::MendixAdmin, Status::Active, token.scopes));
     assert_eq!((held.ended, held.expires_at, held.last_used_at), (false, token.expires_at, None));
     let id = ada.id;
-    write!(store, |tx| users::set_status(tx, id, Status::Suspended, NOW)).unwrap();
+    write!(store, |tx| users::set_status(tx, id, Status::Suspended, NOW, Door::Api)).unwrap();
     assert_eq!(read!(store, |tx| tokens::find_held(tx, digest)).unwrap().unwrap().identity.status, Status::Suspended);
     let (_, unknown) = self::token(id);
     assert!(read!(store, |tx| tokens::find_held(tx, unknown)).unwrap().is_none());
@@ -316,9 +317,12 @@ async fn a_token_ends_once_and_all_of_an_owner_at_once(engine: Engine) {
     assert!(write!(store, |tx| tokens::end(tx, one, NOW, EndReason::Deleted)).unwrap());
     assert!(!write!(store, |tx| tokens::end(tx, one, later, EndReason::Deleted)).unwrap());
     assert_eq!(read!(store, |tx| tokens::count_not_ended(tx, ada)).unwrap(), 2);
-    assert_eq!(write!(store, |tx| users::deactivate(tx, ada, later, NOW)).unwrap().tokens, 2);
-    write!(store, |tx| users::set_status(tx, ada, Status::Active, later)).unwrap();
-    assert_eq!(write!(store, |tx| users::deactivate(tx, ada, Timestamp(later.0 + 1), NOW)).unwrap().tokens, 0);
+    assert_eq!(write!(store, |tx| users::deactivate(tx, ada, later, NOW, Door::Api)).unwrap().tokens, 2);
+    write!(store, |tx| users::set_status(tx, ada, Status::Active, later, Door::Api)).unwrap();
+    assert_eq!(
+        write!(store, |tx| users::deactivate(tx, ada, Timestamp(later.0 + 1), NOW, Door::Api)).unwrap().tokens,
+        0
+    );
     assert_eq!(read!(store, |tx| tokens::find(tx, one)).unwrap().unwrap().ended, Some((NOW, EndReason::Deleted)));
     for id in [second.id, third.id] {
         let ended = read!(store, |tx| tokens::find(tx, id)).unwrap().unwrap().ended;

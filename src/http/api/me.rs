@@ -47,7 +47,7 @@ pub(in crate::http) async fn get_me(Extension(caller): Extension<Caller>) -> Res
     match &caller.actor {
         Actor::User(identity) => Json(Me::from(&**identity)).into_response(),
         // Who runs the host is nobody on the platform.
-        Actor::Operator | Actor::BreakGlass(_) => {
+        Actor::Operator | Actor::BreakGlass(_) | Actor::Provisioner(_) => {
             DIALECT.answer(&Failure::Forbidden(Refusal::NotOwner), caller.origin.request)
         }
     }

@@ -9,6 +9,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::http::failure::{Dialect, Failure};
 use crate::model::actor::Door;
 use crate::model::id::RequestId;
+use crate::model::scim::fault::Fault;
 
 pub(in crate::http) const DIALECT: Dialect = Dialect { door: Door::Api, render };
 
@@ -63,7 +64,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
         Failure::NotFound(unknown) => (StatusCode::NOT_FOUND, format!("There is no {unknown}.")),
         Failure::Exists(what) => (StatusCode::CONFLICT, format!("{what} exists already.")),
         Failure::CrossSite => (StatusCode::FORBIDDEN, "Another site had the browser send this.".to_owned()),
-        Failure::Invalid(detail) => (StatusCode::BAD_REQUEST, detail.clone()),
+        Failure::Invalid(detail) | Failure::Fault(Fault { detail, .. }) => (StatusCode::BAD_REQUEST, detail.clone()),
         Failure::MethodNotAllowed => {
             (StatusCode::METHOD_NOT_ALLOWED, "The Allow header says which methods there are.".to_owned())
         }

@@ -7,6 +7,7 @@ use axum::http::Uri;
 
 use super::super::app::App;
 use super::super::failure::Failure;
+use super::groups::GroupLink;
 use super::members::member::find;
 use super::page::{Layout, Moment, Page, Visitor, render_form, see};
 use super::words;
@@ -19,6 +20,7 @@ use crate::model::user::{Role, User};
 struct Admins {
     layout: Layout,
     admins: Vec<AdminRow>,
+    managed_by: Vec<GroupLink>,
     email: String,
     error: Option<String>,
 }
@@ -78,16 +80,23 @@ pub(super) async fn set(
         _ => return Err(Failure::Invalid("admin is true or false".to_owned())),
     };
     match app.directory.set_role(&visitor.caller, user.id, role).await.map_err(Failure::from) {
+        // A group goes on giving what was taken here.
+        Ok(left) if role == Role::Member && left.role.is_admin() => {
+            see(&format!("/control-center/members/{}?done=admin-by-group", user.id))
+        }
         Ok(_) => see(&format!("/control-center/members/{}?done={done}", user.id)),
         Err(failure) => Err(failure),
     }
 }
 
 async fn show(app: &App, visitor: &Visitor, done: Option<&str>, email: String, error: Option<String>) -> Page {
-    let admins = app.directory.list_admins(&visitor.caller, visitor.company()?).await?;
+    let company = visitor.company()?;
+    let admins = app.directory.list_admins(&visitor.caller, company).await?;
+    let managed_by = app.directory.admin_groups(company).await?;
     let template = Admins {
         layout: visitor.layout("Admins", "admins").with_notice(done),
         admins: admins.into_iter().map(|(user, obstacle)| row(user, obstacle.as_ref())).collect(),
+        managed_by: managed_by.iter().map(GroupLink::new).collect(),
         email,
         error,
     };
@@ -98,7 +107,7 @@ fn row(user: User, obstacle: Option<&Refusal>) -> AdminRow {
     AdminRow {
         href: format!("/control-center/members/{}", user.id),
         id: user.id.to_string(),
-        email: user.email.to_string(),
+        email: words::email(&user.email),
         status: user.status.as_str(),
         since: Moment(user.status_since),
         name: user.name,

@@ -227,6 +227,7 @@ fn facts(entry: &TrailEntry) -> Vec<Fact> {
         ActorRecord::User(_, Proof::Token(id)) => Some(format!("token {id}")),
         ActorRecord::User(_, Proof::Session(id)) | ActorRecord::Operator(Some(id)) => Some(format!("session {id}")),
         ActorRecord::User(_, Proof::Link(id)) => Some(format!("sign-in link {id}")),
+        ActorRecord::Provisioner(id) => Some(format!("SCIM token {id}")),
         ActorRecord::Operator(None) | ActorRecord::Stranger => None,
     };
     let subject = entry.subject_kind.as_ref().zip(entry.subject).map(|(kind, id)| format!("{kind} {id}"));

@@ -110,7 +110,7 @@ pub(super) async fn trail(app: App, caller: Caller, filter: Option<Filter>, form
 fn member_cells(user: &User) -> Vec<String> {
     vec![
         user.id.to_string(),
-        user.email.to_string(),
+        user.email.to_show().unwrap_or_default().to_owned(),
         user.name.clone(),
         user.role.label().to_owned(),
         user.status.as_str().to_owned(),

@@ -169,8 +169,12 @@ pub(super) fn url(app: &App, secret: &Secret) -> String {
     format!("{}{SET_PASSWORD}/{}", app.settings.public_url, secret.reveal())
 }
 
-/// Sends a link to its user, where there is a mail server; says what became of it: `none`, `sent` or `failed`.
+/// Sends a link to its user, where there is a mail server; says what became of it: `nowhere`, where he has no address,
+/// `none`, `sent` or `failed`.
 pub(super) async fn send(app: &App, user: &User, link: &Link, secret: &Secret) -> &'static str {
+    if user.email.to_show().is_none() {
+        return "nowhere";
+    }
     let Some(mailer) = &app.mailer else { return "none" };
     let company: Company = match app.directory.company(user.company).await {
         Ok(company) => company,

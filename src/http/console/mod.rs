@@ -9,10 +9,15 @@ mod assets;
 mod audit;
 mod company;
 mod export;
+mod groups;
+mod guard;
+mod legacy;
 mod links;
 mod live;
 mod members;
 mod page;
+mod scim;
+mod scopes;
 mod services;
 mod settings;
 mod sign_in;
@@ -20,15 +25,17 @@ mod words;
 
 pub use links::{BREAK_GLASS, SET_PASSWORD};
 
-use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::csrf::CsrfLayer;
 
 pub(super) use admission::{no_such_page, signed_in};
 pub(super) use assets::Assets;
 
 use super::app::App;
+use crate::model::service::Purpose;
+use crate::model::token::TokenKind;
 
 /// Every page.
 pub(super) fn routes(app: &App) -> Router<App> {
@@ -62,7 +69,7 @@ fn open_routes() -> Router<App> {
 
 /// For everybody who has signed in.
 fn settings_routes() -> Router<App> {
-    use settings::{profile, sessions, tokens};
+    use settings::{profile, sessions};
 
     Router::new()
         .route("/settings", get(profile::begin))
@@ -71,11 +78,32 @@ fn settings_routes() -> Router<App> {
         .route("/settings/sessions", get(sessions::list))
         .route("/settings/sessions/end-others", post(sessions::end_others))
         .route("/settings/sessions/{id}/end", post(sessions::end))
+        .merge(token_routes())
+        .merge(api_key_routes())
+}
+
+fn token_routes() -> Router<App> {
+    use settings::tokens;
+
+    Router::new()
         .route("/settings/tokens", get(tokens::list).post(tokens::create))
         .route("/settings/tokens/new", get(tokens::show_new))
         .route("/settings/tokens/{id}", get(tokens::show))
         .route("/settings/tokens/{id}/rotate", get(tokens::confirm_rotate).post(tokens::rotate))
         .route("/settings/tokens/{id}/delete", get(tokens::confirm_delete).post(tokens::delete))
+        .layer(Extension(TokenKind::Pat))
+}
+
+fn api_key_routes() -> Router<App> {
+    use settings::tokens;
+
+    Router::new()
+        .route("/settings/api-keys", get(tokens::list).post(tokens::create))
+        .route("/settings/api-keys/new", get(tokens::show_new))
+        .route("/settings/api-keys/{id}", get(tokens::show))
+        .route("/settings/api-keys/{id}/rotate", get(tokens::confirm_rotate).post(tokens::rotate))
+        .route("/settings/api-keys/{id}/delete", get(tokens::confirm_delete).post(tokens::delete))
+        .layer(Extension(TokenKind::ApiKey))
 }
 
 /// For Mendix Admins.
@@ -95,9 +123,6 @@ fn control_center_routes() -> Router<App> {
         .route("/control-center/members/{id}/sessions/{session}/end", post(member::end_session))
         .route("/control-center/members/{id}/tokens/{token}/delete", post(member::delete_token))
         .route("/control-center/admins", get(admins::list).post(admins::add))
-        .route("/control-center/services", get(services::list).post(services::create))
-        .route("/control-center/services/{id}/rotate", get(services::confirm_rotate).post(services::rotate))
-        .route("/control-center/services/{id}/delete", get(services::confirm_delete).post(services::delete))
         .route("/control-center/audit", get(audit::list))
         .route("/control-center/audit/export", get(audit::export))
         .route("/control-center/audit/{seq}", get(audit::show))
@@ -105,6 +130,44 @@ fn control_center_routes() -> Router<App> {
         .route("/control-center/company/domains", post(company::add_domain))
         .route("/control-center/company/domains/remove", post(company::remove_domain))
         .route("/control-center/company/policy", post(company::set_policy))
+        .route("/control-center/deprecated-api", get(legacy::show))
+        .merge(group_routes())
+        .merge(service_routes())
+        .merge(scim_routes())
+}
+
+fn group_routes() -> Router<App> {
+    use groups::{delete, group, list, members, new, rights};
+
+    Router::new()
+        .route("/control-center/groups", get(list::list).post(new::create))
+        .route("/control-center/groups/new", get(new::show))
+        .route("/control-center/groups/{id}", get(group::show).post(group::describe))
+        .route("/control-center/groups/{id}/rights", post(rights::set))
+        .route("/control-center/groups/{id}/lock", post(group::lock))
+        .route("/control-center/groups/{id}/members", post(members::add))
+        .route("/control-center/groups/{id}/members/{user}/remove", post(members::remove))
+        .route("/control-center/groups/{id}/delete", get(delete::confirm).post(delete::delete))
+}
+
+fn service_routes() -> Router<App> {
+    Router::new()
+        .route("/control-center/services", get(services::list).post(services::create))
+        .route("/control-center/services/{id}/rotate", get(services::confirm_rotate).post(services::rotate))
+        .route("/control-center/services/{id}/delete", get(services::confirm_delete).post(services::delete))
+        .layer(Extension(Purpose::Checks))
+}
+
+fn scim_routes() -> Router<App> {
+    Router::new()
+        .route("/control-center/scim", get(scim::show))
+        .route("/control-center/scim/authority", post(scim::set_authority))
+        .route("/control-center/scim/guard", post(guard::set))
+        .route("/control-center/scim/confirm", post(guard::confirm))
+        .route("/control-center/scim/tokens", post(services::create))
+        .route("/control-center/scim/tokens/{id}/rotate", get(services::confirm_rotate).post(services::rotate))
+        .route("/control-center/scim/tokens/{id}/delete", get(services::confirm_delete).post(services::delete))
+        .layer(Extension(Purpose::Provisions))
 }
 
 /// Refuses what another site has a browser send.

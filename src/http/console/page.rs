@@ -37,7 +37,9 @@ impl Visitor {
         match &self.caller.actor {
             Actor::User(identity) => Ok(identity.company),
             Actor::BreakGlass(glass) => Ok(glass.company),
-            Actor::Operator => Err(Failure::Internal("an operator without a session came by HTTP".to_owned())),
+            Actor::Operator | Actor::Provisioner(_) => {
+                Err(Failure::Internal("somebody without a session came to a page".to_owned()))
+            }
         }
     }
 
@@ -45,7 +47,9 @@ impl Visitor {
     pub(super) fn identity(&self) -> Result<&Identity, Failure> {
         match &self.caller.actor {
             Actor::User(identity) => Ok(identity),
-            Actor::BreakGlass(_) | Actor::Operator => Err(Failure::Forbidden(crate::domain::Refusal::NotOwner)),
+            Actor::BreakGlass(_) | Actor::Operator | Actor::Provisioner(_) => {
+                Err(Failure::Forbidden(crate::domain::Refusal::NotOwner))
+            }
         }
     }
 
@@ -57,7 +61,7 @@ impl Visitor {
         match &self.caller.actor {
             Actor::User(identity) => identity.role.is_admin(),
             Actor::BreakGlass(_) => true,
-            Actor::Operator => false,
+            Actor::Operator | Actor::Provisioner(_) => false,
         }
     }
 
@@ -65,7 +69,9 @@ impl Visitor {
     pub(super) fn layout(&self, title: &'static str, here: &'static str) -> Layout {
         let (name, email) = match &self.caller.actor {
             Actor::User(identity) => (identity.name.clone(), identity.email.clone()),
-            Actor::BreakGlass(_) | Actor::Operator => ("Operator".to_owned(), "break-glass session".to_owned()),
+            Actor::BreakGlass(_) | Actor::Operator | Actor::Provisioner(_) => {
+                ("Operator".to_owned(), "break-glass session".to_owned())
+            }
         };
         let viewer = Viewer {
             name,

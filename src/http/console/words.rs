@@ -1,5 +1,7 @@
 //! What the pages say: about failures, about what was done, about what stands in the audit trail.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 
 use super::super::failure::Failure;
@@ -8,6 +10,8 @@ use crate::domain::Refusal;
 use crate::domain::trail::TrailEntry;
 use crate::model::actor::Door;
 use crate::model::audit::{Action, ActorRecord};
+use crate::model::email::Email;
+use crate::model::scim::fault::Fault;
 use crate::model::token::EndReason;
 use crate::model::user::Status;
 
@@ -32,7 +36,9 @@ pub(super) fn problem(failure: &Failure) -> Problem {
             (StatusCode::NOT_FOUND, "Nothing here", "There is nothing at this address, or no longer.".to_owned())
         }
         Failure::Exists(what) => (StatusCode::CONFLICT, "It exists already", format!("{}.", sentence(what))),
-        Failure::Invalid(text) => (StatusCode::BAD_REQUEST, "This can't be right", format!("{}.", sentence(text))),
+        Failure::Invalid(text) | Failure::Fault(Fault { detail: text, .. }) => {
+            (StatusCode::BAD_REQUEST, "This can't be right", format!("{}.", sentence(text)))
+        }
         Failure::CrossSite => (
             StatusCode::FORBIDDEN,
             "This came from another site",
@@ -84,7 +90,23 @@ pub(super) fn refused(refusal: &Refusal) -> String {
         Refusal::TooManyAttempts => "Too many tries at once. Wait a few seconds and try again.".to_owned(),
         Refusal::DeadLink => "This link does not work, or no longer.".to_owned(),
         Refusal::CallerEnded => "Your own access has ended.".to_owned(),
-        Refusal::MissingScope { .. } | Refusal::SessionNeeded | Refusal::NoCompany => {
+        Refusal::GuardTripped { limit, window } => format!(
+            "The guard stopped this: it lets {} lose access within {}, and so many have. A Mendix Admin can let more \
+             go, on the page SCIM.",
+            people(*limit),
+            span(*window)
+        ),
+        Refusal::StoppedByHand(_) => {
+            "Somebody stopped the member by hand, and the identity provider may not undo that.".to_owned()
+        }
+        Refusal::ManagedByProvider => {
+            "Your identity provider says who is a Mendix Admin, by a group. Change it there.".to_owned()
+        }
+        Refusal::GroupLocked => {
+            "The group is locked: its name and its members are managed elsewhere, and not here.".to_owned()
+        }
+        Refusal::Outdated => "Somebody changed this meanwhile. Look at it as it is now, then try again.".to_owned(),
+        Refusal::NeedsRole(_) | Refusal::MissingScope { .. } | Refusal::SessionNeeded | Refusal::NoCompany => {
             format!("{}.", sentence(&refusal.to_string()))
         }
     }
@@ -93,7 +115,7 @@ pub(super) fn refused(refusal: &Refusal) -> String {
 /// What to say beside a form that was not taken; other failures are pages of their own.
 pub(super) fn beside_form(failure: Failure) -> Result<String, Failure> {
     match failure {
-        Failure::Invalid(text) => Ok(format!("{}.", sentence(&text))),
+        Failure::Invalid(text) | Failure::Fault(Fault { detail: text, .. }) => Ok(format!("{}.", sentence(&text))),
         Failure::Exists(what) => Ok(format!("There is {what} already.")),
         Failure::Forbidden(refusal @ (Refusal::CallerEnded | Refusal::NotAdmin)) => Err(Failure::Forbidden(refusal)),
         Failure::Forbidden(refusal) => Ok(refused(&refusal)),
@@ -109,9 +131,22 @@ pub(super) fn notice(done: &str) -> Option<Notice> {
         "session-ended" => ("success", "The session has ended."),
         "sessions-ended" => ("success", "All your other sessions have ended."),
         "token-deleted" => ("success", "The token was deleted. It is refused from now on."),
+        "key-deleted" => ("success", "The API key was deleted. It is refused from now on."),
         "service-deleted" => ("success", "The service was deleted. It is refused from now on."),
+        "scim-token-deleted" => ("success", "The SCIM token was deleted. It is refused from now on."),
+        "guard-confirmed" => ("success", "The guard counts anew, and lets as many more go as you said."),
+        "group-made" => ("success", "The group is made. Add its members, and say what it gives."),
+        "group-deleted" => ("success", "The group was deleted. What it gave has ended."),
+        "group-locked" => ("success", "The group is locked: its name and its members are managed elsewhere."),
+        "group-unlocked" => ("success", "The group is unlocked: you manage its name and its members here."),
+        "rights-set" => ("success", "What the group gives is set, and holds for all its members now."),
+        "member-added" => ("success", "The member is in the group."),
+        "member-removed" => ("success", "The member is not in the group any more."),
         "admin-added" => ("success", "There is a new Mendix Admin."),
         "admin-removed" => ("success", "The admin role was removed."),
+        "admin-by-group" => {
+            ("warning", "A group makes this member a Mendix Admin. Take the member out of the group, and it ends.")
+        }
         "password-set" => ("success", "Your password is set. Sign in with it."),
         "signed-out" => ("info", "You have signed out."),
         "ended" => ("warning", "Your session has ended. Sign in again."),
@@ -136,6 +171,7 @@ pub(super) fn actor(entry: &TrailEntry) -> String {
         ActorRecord::Operator(None) => "operator".to_owned(),
         ActorRecord::Operator(Some(_)) => "operator (break-glass)".to_owned(),
         ActorRecord::Stranger => "somebody not signed in".to_owned(),
+        ActorRecord::Provisioner(_) => "identity provider".to_owned(),
     }
 }
 
@@ -158,4 +194,39 @@ pub(super) fn door(entry: &TrailEntry) -> String {
 pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// An address to look at; not everybody has one.
+pub(super) fn email(email: &Email) -> String {
+    email.to_show().unwrap_or("no e-mail address").to_owned()
+}
+
+/// `1 session`, `2 sessions`.
+pub(super) fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// `1 person`, `2 people`.
+pub(super) fn people(number: u64) -> String {
+    if number == 1 { "1 person".to_owned() } else { format!("{number} people") }
+}
+
+/// A length of time, in hours where it is whole in them, else in minutes.
+pub(super) fn span(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    if minutes >= 60 && minutes.is_multiple_of(60) { counted(minutes / 60, "hour") } else { counted(minutes, "minute") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_told_in_the_unit_that_it_is_whole_in() {
+        for (minutes, text) in
+            [(1, "1 minute"), (59, "59 minutes"), (60, "1 hour"), (90, "90 minutes"), (120, "2 hours")]
+        {
+            assert_eq!(span(Duration::from_mins(minutes)), text);
+        }
+    }
 }

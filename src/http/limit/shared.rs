@@ -103,6 +103,8 @@ impl SharedLimit {
 fn name(key: Key) -> String {
     match key {
         Key::Credential(Credential::Token(id)) => format!("offboard:limit:token:{id}"),
+        Key::Credential(Credential::ApiKey(id)) => format!("offboard:limit:api_key:{id}"),
+        Key::Credential(Credential::Scim(id)) => format!("offboard:limit:scim:{id}"),
         Key::Credential(Credential::Session(id)) => format!("offboard:limit:session:{id}"),
         Key::Address(address) => format!("offboard:limit:address:{address}"),
     }

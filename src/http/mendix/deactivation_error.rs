@@ -11,6 +11,7 @@ use crate::http::failure::{Dialect, Failure, gateway_rate_limited, gateway_unava
 use crate::http::schema::{GatewayMessage, GatewayUnavailable};
 use crate::model::actor::Door;
 use crate::model::id::RequestId;
+use crate::model::scim::fault::Fault;
 
 pub(in crate::http) const DIALECT: Dialect = Dialect { door: Door::UserDeactivation, render };
 
@@ -90,7 +91,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
             (StatusCode::UNAUTHORIZED, Json(text)).into_response()
         }
         Failure::Forbidden(refusal) => object(StatusCode::FORBIDDEN, "Forbidden", explain(refusal), request),
-        Failure::Invalid(detail) => {
+        Failure::Invalid(detail) | Failure::Fault(Fault { detail, .. }) => {
             object(StatusCode::BAD_REQUEST, "The request is not valid", detail.clone(), request)
         }
         Failure::MethodNotAllowed => {
@@ -126,8 +127,17 @@ fn explain(refusal: &Refusal) -> String {
         Refusal::LastAdmin => "The company would be left without an active Mendix Admin.".to_owned(),
         Refusal::WrongStatus(_) => "The user's status does not allow it.".to_owned(),
         Refusal::CallerEnded => "Your own access has ended.".to_owned(),
+        Refusal::GuardTripped { limit, window } => format!(
+            "Stopped: {limit} people of the company lost access within {} minutes. A Mendix Admin has to confirm that more are meant.",
+            window.as_secs() / 60
+        ),
         // A token that came this far may deactivate, so the rest can't come up.
         Refusal::ScopeNotYours(_)
+        | Refusal::NeedsRole(_)
+        | Refusal::StoppedByHand(_)
+        | Refusal::ManagedByProvider
+        | Refusal::GroupLocked
+        | Refusal::Outdated
         | Refusal::SessionNeeded
         | Refusal::NotOwner
         | Refusal::NoCompany

@@ -11,6 +11,7 @@ use crate::http::failure::{Dialect, Failure, gateway_rate_limited, gateway_unava
 use crate::http::schema::{GatewayMessage, GatewayUnavailable};
 use crate::model::actor::Door;
 use crate::model::id::RequestId;
+use crate::model::scim::fault::Fault;
 
 pub(in crate::http) const DIALECT: Dialect = Dialect { door: Door::UserIdentifiers, render };
 
@@ -85,7 +86,7 @@ fn render(failure: &Failure, request: RequestId) -> Response {
         }
         Failure::RejectedCredential(_) => unauthorized("The personal access token is not valid."),
         Failure::Forbidden(refusal) => forbidden(refusal),
-        Failure::Invalid(detail) => {
+        Failure::Invalid(detail) | Failure::Fault(Fault { detail, .. }) => {
             fields(StatusCode::BAD_REQUEST, "INVALID_REQUEST", detail.clone(), "The request is not valid.")
         }
         Failure::MethodNotAllowed => {
@@ -120,6 +121,12 @@ fn forbidden(refusal: &Refusal) -> Response {
         // Look-ups have no target and change nothing, so the rest can't come up.
         Refusal::Oneself
         | Refusal::NoSuchUser
+        | Refusal::GuardTripped { .. }
+        | Refusal::NeedsRole(_)
+        | Refusal::StoppedByHand(_)
+        | Refusal::ManagedByProvider
+        | Refusal::GroupLocked
+        | Refusal::Outdated
         | Refusal::LastAdmin
         | Refusal::WrongStatus(_)
         | Refusal::ScopeNotYours(_)

@@ -150,6 +150,7 @@ async fn refuse(app: &App, circumstances: Circumstances, failure: Failure) -> Re
         Failure::NotFound(_)
         | Failure::Exists(_)
         | Failure::Invalid(_)
+        | Failure::Fault(_)
         | Failure::CrossSite
         | Failure::MethodNotAllowed
         | Failure::TooLarge

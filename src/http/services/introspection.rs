@@ -125,13 +125,15 @@ async fn answer(app: &App, service: &Service, request: Request) -> Result<Respon
     let (Some(token), None) = (tokens.next().filter(|token| !token.is_empty()), tokens.next()) else {
         return Err(Failure::Invalid("one token".to_owned()));
     };
-    let Some(secret) = Secret::parse_any(&[Kind::Token, Kind::Session], token) else { return Ok(inactive()) };
+    let Some(secret) = Secret::parse_any(&[Kind::Token, Kind::Session, Kind::ApiKey], token) else {
+        return Ok(inactive());
+    };
     let Ok(admitted) = app.gate.authenticate(&secret, Use::Counts).await? else { return Ok(inactive()) };
     Ok(match &admitted.actor {
         Actor::User(identity) if service.may_ask_about(identity.company) => {
             with_view_age(Json(about(app, &admitted, identity)).into_response(), admitted.view_age)
         }
-        Actor::User(_) | Actor::Operator | Actor::BreakGlass(_) => inactive(),
+        Actor::User(_) | Actor::Operator | Actor::BreakGlass(_) | Actor::Provisioner(_) => inactive(),
     })
 }
 
@@ -169,7 +171,7 @@ pub(super) fn render(failure: &Failure) -> Response {
         Failure::Forbidden(_) | Failure::CrossSite => (StatusCode::FORBIDDEN, "access_denied", "This service may not."),
         Failure::NotFound(_) => (StatusCode::NOT_FOUND, "invalid_request", "There is no such thing."),
         Failure::Exists(_) => (StatusCode::CONFLICT, "invalid_request", "It exists already."),
-        Failure::Invalid(_) => (
+        Failure::Invalid(_) | Failure::Fault(_) => (
             StatusCode::BAD_REQUEST,
             "invalid_request",
             "Send a form (application/x-www-form-urlencoded) with one token.",

@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = migrations![
     2 "0002_access_changes",
     3 "0003_sign_in",
     4 "0004_services",
+    5 "0005_provisioning",
 ];
 
 /// The lock that nodes take in turn; its number says nothing but must not change.

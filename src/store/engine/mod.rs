@@ -33,6 +33,15 @@ pub enum Error {
     /// A row with the same unique key exists.
     #[error("a unique key is taken: {0}")]
     Taken(String),
+    /// The work found, after it had changed something, that it must not: nothing took hold.
+    #[error("the work was undone")]
+    Undone,
+    /// The same, with why.
+    #[error("{0}")]
+    Refused(String),
+    /// A row that is to be referred to does not exist.
+    #[error("there is no row {0}")]
+    Missing(uuid::Uuid),
     /// A stored row or a statement is not what this version expects.
     #[error("storage is inconsistent: {0}")]
     Broken(String),
@@ -162,6 +171,15 @@ impl Tx<'_> {
             Inner::Sqlite(connection) => sqlite::statement::rows(connection, sql, parameters),
             Inner::PostgresRead(client) => postgres::statement::rows(*client, sql, parameters).await,
             Inner::PostgresWrite(transaction) => postgres::statement::rows(transaction, sql, parameters).await,
+        }
+    }
+
+    /// As [`Tx::rows`], for a statement whose text somebody outside had a hand in: it is not kept prepared.
+    pub(in crate::store) async fn rows_once(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
+        match &mut self.0 {
+            Inner::Sqlite(connection) => sqlite::statement::rows(connection, sql, parameters),
+            Inner::PostgresRead(client) => postgres::statement::rows_once(*client, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => postgres::statement::rows_once(transaction, sql, parameters).await,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::domain::members::Holding;
 use crate::domain::transitions::{Request as Ask, Transition};
 use crate::domain::{Error, Refusal};
 use crate::http::app::App;
+use crate::http::console::guard;
 use crate::http::console::page::{Layout, Page, Visitor, render_form, render_with, see};
 use crate::http::console::settings::tokens::TokenRow;
 use crate::http::console::words;
@@ -94,8 +95,8 @@ impl Act {
         }
     }
 
-    /// Taking access away is never without a reason.
-    fn needs_reason(self) -> bool {
+    /// Which is never without a reason, and what the guard counts.
+    fn ends_access(self) -> bool {
         matches!(self, Self::Deactivate | Self::Suspend)
     }
 }
@@ -114,6 +115,10 @@ struct Confirm {
     reason_required: bool,
     reason: String,
     ticket: String,
+    /// Whether more would lose access here than the guard still lets go, and how many that are.
+    guard_stops: bool,
+    guard_left: u64,
+    urgent: bool,
     back: String,
     error: Option<String>,
 }
@@ -174,9 +179,12 @@ pub(in crate::http::console) async fn apply(
         Err(error) => return show(&app, &visitor, act, &form, Some(error)).await,
     };
     let company = visitor.company()?;
+    let targets = selected(&form)?;
+    // Only the single case is somebody's to answer for.
+    let confirmed = targets.len() == 1 && form.get("urgent") == "true";
     let mut rows = Vec::new();
-    for target in selected(&form)? {
-        let ask = Ask { note: note.clone(), dry_run: false };
+    for target in targets {
+        let ask = Ask { note: note.clone(), confirmed, ..Ask::default() };
         let outcome = app.directory.transition(&visitor.caller, target, act.action(), ask).await;
         // Once the admin's own access has ended, nothing more is tried; what was done stands in the trail.
         if let Err(Error::Refused(refusal @ (Refusal::CallerEnded | Refusal::NotAdmin))) = outcome {
@@ -193,7 +201,7 @@ pub(in crate::http::console) async fn apply(
             Err(_) => app.directory.member(company, target).await.ok(),
         };
         let (name, email) = match user {
-            Some(user) => (user.name, user.email.to_string()),
+            Some(user) => (user.name, words::email(&user.email)),
             None => (target.to_string(), String::new()),
         };
         let (done, text) = tell(outcome);
@@ -229,6 +237,8 @@ async fn show(app: &App, visitor: &Visitor, act: Act, form: &Fields, error: Opti
     let held = app.directory.foresee(&visitor.caller, visitor.company()?, targets, act.action()).await?;
     let now = app.clock.now();
     let possible: Vec<&Holding> = held.iter().filter(|holding| holding.obstacle.is_none()).collect();
+    let active = possible.iter().filter(|holding| holding.user.status == Status::Active).count();
+    let guard_left = if act.ends_access() { guard::left(app, visitor.company()?).await? } else { None };
     let layout = visitor.layout("Confirm", "members");
     let template = Confirm {
         layout,
@@ -238,9 +248,12 @@ async fn show(app: &App, visitor: &Visitor, act: Act, form: &Fields, error: Opti
         tokens: possible.iter().map(|holding| holding.token_count).sum(),
         admins: possible.iter().filter(|holding| holding.user.role.is_admin()).count(),
         explained: act.explained(),
-        reason_required: act.needs_reason(),
+        reason_required: act.ends_access(),
         reason: form.get("reason").to_owned(),
         ticket: form.get("ticket").to_owned(),
+        guard_stops: guard_left.is_some_and(|left| left < active as u64),
+        guard_left: guard_left.unwrap_or_default(),
+        urgent: form.get("urgent") == "true",
         back: LIST.to_owned(),
         people: held.into_iter().map(|holding| affected(holding, now)).collect(),
         error,
@@ -253,7 +266,7 @@ fn affected(holding: Holding, now: crate::model::clock::Timestamp) -> Affected {
     Affected {
         href: format!("{LIST}/{}", user.id),
         id: user.id.to_string(),
-        email: user.email.to_string(),
+        email: words::email(&user.email),
         admin: user.role.is_admin(),
         status: user.status.as_str(),
         name: user.name,
@@ -275,7 +288,7 @@ fn note(act: Act, form: &Fields) -> Result<Note, String> {
         reason: line("reason", REASON_LENGTH).map_err(told)?,
         ticket: line("ticket", NAME_LENGTH).map_err(told)?,
     };
-    if act.needs_reason() && note.reason.is_none() {
+    if act.ends_access() && note.reason.is_none() {
         return Err("Say why: the reason is kept in the audit trail.".to_owned());
     }
     Ok(note)
@@ -290,10 +303,10 @@ fn tell(outcome: Result<Transition, Error>) -> (bool, String) {
         Ok(Transition { to: Status::Active, .. }) => (true, "Active".to_owned()),
         Ok(transition) => {
             let Transition { to, sessions_ended, tokens_revoked, .. } = transition;
-            let sessions = counted(sessions_ended, "session");
+            let sessions = words::counted(sessions_ended, "session");
             let text = match to {
                 Status::Deactivated => {
-                    format!("Deactivated: {sessions} ended, {} revoked", counted(tokens_revoked, "token"))
+                    format!("Deactivated: {sessions} ended, {} revoked", words::counted(tokens_revoked, "token"))
                 }
                 Status::Suspended | Status::Active => format!("Suspended: {sessions} ended"),
             };
@@ -301,14 +314,12 @@ fn tell(outcome: Result<Transition, Error>) -> (bool, String) {
         }
         Err(Error::Refused(refusal)) => (false, words::refused(&refusal)),
         Err(Error::Invalid(invalid)) => (false, words::sentence(&invalid.0)),
-        Err(error @ (Error::Exists(_) | Error::NotFound(_))) => (false, words::sentence(&error.to_string())),
+        Err(error @ (Error::Exists(_) | Error::NotFound(_) | Error::Fault(_))) => {
+            (false, words::sentence(&error.to_string()))
+        }
         Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => {
             tracing::error!(%error, "one of many could not be changed");
             (false, "Something went wrong; try again.".to_owned())
         }
     }
-}
-
-fn counted(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -21,6 +21,8 @@ struct MemberNew {
     email: String,
     name: String,
     admin: bool,
+    /// Whether an identity provider says who is an admin.
+    managed: bool,
     error: Option<String>,
 }
 
@@ -38,8 +40,8 @@ struct LinkMade {
 }
 
 /// `GET /control-center/members/new`
-pub(in crate::http::console) async fn show(Extension(visitor): Extension<Visitor>) -> Page {
-    form(&visitor, &Fields::default(), None)
+pub(in crate::http::console) async fn show(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Page {
+    form(&app, &visitor, &Fields::default(), None).await
 }
 
 /// `POST /control-center/members`
@@ -56,7 +58,10 @@ pub(in crate::http::console) async fn invite(
     };
     match made.map_err(Failure::from) {
         Ok(user) => link(&app, &visitor, &user).await,
-        Err(failure) => form(&visitor, &fields, Some(words::beside_form(failure)?)),
+        Err(failure) => {
+            let error = words::beside_form(failure)?;
+            form(&app, &visitor, &fields, Some(error)).await
+        }
     }
 }
 
@@ -76,7 +81,7 @@ async fn link(app: &App, visitor: &Visitor, user: &User) -> Page {
     render(&LinkMade {
         layout: visitor.layout("Sign-in link", "members"),
         name: user.name.clone(),
-        email: user.email.to_string(),
+        email: words::email(&user.email),
         href: format!("/control-center/members/{}", user.id),
         link: links::url(app, &secret),
         expires: Moment(link.expires_at),
@@ -85,12 +90,13 @@ async fn link(app: &App, visitor: &Visitor, user: &User) -> Page {
     })
 }
 
-fn form(visitor: &Visitor, fields: &Fields, error: Option<String>) -> Page {
+async fn form(app: &App, visitor: &Visitor, fields: &Fields, error: Option<String>) -> Page {
     let template = MemberNew {
         layout: visitor.layout("Invite member", "members"),
         email: fields.get("email").to_owned(),
         name: fields.get("name").to_owned(),
         admin: fields.get("admin") == "true",
+        managed: !app.directory.admin_groups(visitor.company()?).await?.is_empty(),
         error,
     };
     render_form(template.error.is_some(), &template)

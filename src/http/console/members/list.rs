@@ -9,7 +9,9 @@ use super::act::{Act, ActChoice, selected};
 use crate::domain::members::{self, COUNTED, Key, Order, Place, Selection};
 use crate::http::app::App;
 use crate::http::console::export::{self, Format};
+use crate::http::console::guard::{self, GuardNotice};
 use crate::http::console::page::{Layout, Moment, Page, Visitor, render, see};
+use crate::http::console::words;
 use crate::http::failure::Failure;
 use crate::http::form::{Fields, address};
 use crate::model::audit::Action;
@@ -26,6 +28,7 @@ const SEARCH_LENGTH: usize = 200;
 #[template(path = "console/members.html")]
 struct Members {
     layout: Layout,
+    guard: Option<GuardNotice>,
     tabs: Vec<Tab>,
     status: &'static str,
     q: String,
@@ -85,6 +88,7 @@ pub(in crate::http::console) async fn list(
     let rows = page.users.into_iter().map(|user| row(&visitor, user)).collect();
     render(&Members {
         layout: visitor.layout("Members", "members").with_notice(query.filled("done")),
+        guard: guard::notice(&app, company, "members").await?,
         tabs: view.tabs(counts),
         status: view.status.as_str(),
         q: view.search.clone(),
@@ -144,7 +148,7 @@ fn row(visitor: &Visitor, user: User) -> MemberRow {
         href: format!("{PATH}/{}", user.id),
         oneself: visitor.is(user.id),
         id: user.id.to_string(),
-        email: user.email.to_string(),
+        email: words::email(&user.email),
         admin: user.role.is_admin(),
         status: user.status.as_str(),
         since: Moment(user.status_since),

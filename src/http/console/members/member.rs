@@ -9,12 +9,14 @@ use super::act::Act;
 use crate::domain::trail::{Direction, Filter, TrailEntry};
 use crate::domain::{Refusal, Unknown};
 use crate::http::app::App;
+use crate::http::console::groups::{GroupLink, GroupRow};
 use crate::http::console::page::{Layout, Moment, Page, Visitor, render, see};
 use crate::http::console::settings::sessions::{SessionRow, session_id};
-use crate::http::console::settings::tokens::{TokenRow, token_id};
+use crate::http::console::settings::tokens::{TokenRow, deleted, token_id};
 use crate::http::console::words;
 use crate::http::failure::Failure;
 use crate::http::form::{Fields, address};
+use crate::model::group::Group;
 use crate::model::id::UserId;
 use crate::model::user::User;
 
@@ -22,6 +24,8 @@ use crate::model::user::User;
 const HISTORY: u32 = 20;
 /// How many of the tokens that ended are.
 const ENDED_TOKENS: usize = 50;
+/// How many of the groups are.
+const GROUPS: usize = 50;
 
 #[derive(Template)]
 #[template(path = "console/member.html")]
@@ -31,13 +35,20 @@ struct Member {
     name: String,
     email: String,
     role: &'static str,
+    /// The groups that give this role.
+    role_from: Vec<GroupLink>,
     admin: bool,
+    /// The groups by which an identity provider says who is an admin.
+    managed_by: Vec<GroupLink>,
     status: &'static str,
     since: Moment,
     created: Moment,
     has_password: bool,
     oneself: bool,
     acts: Vec<MemberAct>,
+    groups: Vec<GroupRow>,
+    group_count: usize,
+    more_groups: usize,
     tokens: Vec<TokenRow>,
     ended_tokens: Vec<TokenRow>,
     sessions: Vec<SessionRow>,
@@ -77,24 +88,34 @@ pub(in crate::http::console) async fn show(
     let filter = Filter { company: Some(user.company), person: Some(user.id), ..Filter::default() };
     let history = directory.list_trail(filter, Direction::Backward(i64::MAX), HISTORY).await?;
     let sessions = directory.list_sessions(user.id).await?;
+    let groups = directory.groups_of(user.company, user.id).await?;
+    let managed_by = directory.admin_groups(user.company).await?;
+    let gives_role = |group: &&Group| group.rights.role == Some(user.role);
+    // Not everybody has an address to be found by.
+    let person = user.email.to_show().map_or_else(|| user.id.to_string(), str::to_owned);
     let own = visitor.visit.session;
     render(&Member {
         layout: visitor.layout("Member", "members").with_notice(Fields::of_query(&uri).filled("done")),
         id: user.id.to_string(),
-        email: user.email.to_string(),
+        email: words::email(&user.email),
         role: user.role.label(),
+        role_from: groups.iter().filter(gives_role).map(GroupLink::new).collect(),
         admin: user.role.is_admin(),
+        managed_by: managed_by.iter().map(GroupLink::new).collect(),
         status: user.status.as_str(),
         since: Moment(user.status_since),
         created: Moment(user.created_at),
         has_password: directory.has_password(user.id).await?,
         oneself: visitor.is(user.id),
         acts: acts(&app, &visitor, &user).await?,
+        groups: groups.iter().take(GROUPS).map(GroupRow::new).collect(),
+        group_count: groups.len(),
+        more_groups: groups.len().saturating_sub(GROUPS),
         tokens,
         ended_tokens,
         sessions: sessions.into_iter().map(|session| SessionRow::new(session, own)).collect(),
         history: history.iter().map(history_row).collect(),
-        audit_href: address("/control-center/audit", &[("person", user.email.as_str())]),
+        audit_href: address("/control-center/audit", &[("person", person.as_str())]),
         name: user.name,
     })
 }
@@ -119,7 +140,7 @@ pub(in crate::http::console) async fn delete_token(
     let user = find(&app, &visitor, &id).await?;
     let token = app.directory.find_token(user.id, token_id(&token)?).await?;
     app.directory.delete_token(&visitor.caller, token.id).await?;
-    see(&format!("/control-center/members/{}?done=token-deleted", user.id))
+    see(&format!("/control-center/members/{}?done={}", user.id, deleted(token.kind)))
 }
 
 /// The member that a path names.

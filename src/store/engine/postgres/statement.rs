@@ -14,6 +14,16 @@ pub(in crate::store::engine) async fn rows(
     Ok(answer(client, &statement, parameters).await?.rows)
 }
 
+/// As [`rows`], without keeping the statement: a connection keeps all that it ever prepared.
+pub(in crate::store::engine) async fn rows_once(
+    client: &impl deadpool_postgres::GenericClient,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<Vec<Row>> {
+    let statement = client.prepare(sql).await.map_err(|error| classify(&error))?;
+    Ok(answer(client, &statement, parameters).await?.rows)
+}
+
 async fn answer(
     client: &impl deadpool_postgres::GenericClient,
     statement: &tokio_postgres::Statement,

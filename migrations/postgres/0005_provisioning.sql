@@ -1,0 +1,116 @@
+-- Identity providers describe users and groups; groups give rights; scripts of the User Management API have keys.
+
+-- What somebody was made, beside what groups make of him: `role` is the greater of the two.
+ALTER TABLE users ADD COLUMN own_role TEXT NOT NULL DEFAULT 'member';
+UPDATE users SET own_role = role;
+-- Scopes that groups give.
+ALTER TABLE users ADD COLUMN granted_scopes TEXT NOT NULL DEFAULT '';
+-- By which name an identity provider knows the user; NULL is the address.
+ALTER TABLE users ADD COLUMN user_name TEXT;
+ALTER TABLE users ADD COLUMN user_name_key TEXT COLLATE "C";
+ALTER TABLE users ADD COLUMN external_id TEXT COLLATE "C";
+-- The address of a deleted user, in its canonical form.
+ALTER TABLE users ADD COLUMN former_key TEXT COLLATE "C";
+-- What an identity provider says of the user, as JSON (RFC 7643); NULL is nothing.
+ALTER TABLE users ADD COLUMN attributes TEXT;
+ALTER TABLE users ADD COLUMN revision BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE users ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0;
+-- Through which door the status was last changed.
+ALTER TABLE users ADD COLUMN status_door TEXT;
+ALTER TABLE users ADD COLUMN deleted_at BIGINT;
+-- The program derives what is searched for anew, `user_values` among it.
+UPDATE users SET updated_at = status_since, name_key = NULL;
+CREATE UNIQUE INDEX users_by_user_name ON users (company_id, COALESCE(user_name_key, email_key)) WHERE deleted_at IS NULL;
+CREATE INDEX deleted_users_by_name ON users (company_id, user_name_key) WHERE deleted_at IS NOT NULL;
+CREATE INDEX deleted_users_by_address ON users (company_id, former_key) WHERE deleted_at IS NOT NULL;
+CREATE INDEX users_by_external_id ON users (company_id, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX users_by_creation ON users (company_id, created_at, id) WHERE deleted_at IS NULL;
+
+-- Single values of `attributes`, in the form in which they are compared.
+CREATE TABLE user_values (
+    user_id UUID NOT NULL REFERENCES users (id),
+    company_id UUID NOT NULL REFERENCES companies (id),
+    -- `emails`, and `emails.value`.
+    attribute TEXT COLLATE "C" NOT NULL,
+    path TEXT COLLATE "C" NOT NULL,
+    -- Which of the attribute's values it belongs to.
+    element BIGINT NOT NULL,
+    value TEXT COLLATE "C",
+    number BIGINT
+);
+CREATE INDEX user_values_of_user ON user_values (user_id, attribute);
+CREATE INDEX user_values_of_company ON user_values (company_id, path, value, user_id);
+
+CREATE TABLE user_groups (
+    id UUID PRIMARY KEY,
+    company_id UUID NOT NULL REFERENCES companies (id),
+    name TEXT NOT NULL,
+    name_key TEXT COLLATE "C" NOT NULL,
+    description TEXT NOT NULL,
+    -- 1 where the console may not change it.
+    locked BIGINT NOT NULL CHECK (locked IN (0, 1)),
+    external_id TEXT COLLATE "C",
+    -- What membership gives.
+    role TEXT CHECK (role IN ('member_manager', 'company_manager', 'mendix_admin')),
+    scopes TEXT NOT NULL,
+    member_count BIGINT NOT NULL CHECK (member_count >= 0),
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX user_groups_by_name ON user_groups (company_id, name_key);
+CREATE INDEX user_groups_by_creation ON user_groups (company_id, created_at, id);
+
+CREATE TABLE group_members (
+    group_id UUID NOT NULL REFERENCES user_groups (id),
+    user_id UUID NOT NULL REFERENCES users (id),
+    PRIMARY KEY (group_id, user_id)
+);
+CREATE INDEX group_members_by_user ON group_members (user_id, group_id);
+
+-- Whether the identity provider may bring back whom an admin deactivated; and what stops a runaway sync.
+ALTER TABLE companies ADD COLUMN provider_is_authority BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE companies ADD COLUMN guard_doors TEXT NOT NULL DEFAULT 'scim' CHECK (guard_doors IN ('scim', 'all', 'off'));
+ALTER TABLE companies ADD COLUMN guard_count BIGINT NOT NULL DEFAULT 100;
+ALTER TABLE companies ADD COLUMN guard_percent BIGINT NOT NULL DEFAULT 20;
+ALTER TABLE companies ADD COLUMN guard_seconds BIGINT NOT NULL DEFAULT 3600;
+ALTER TABLE companies ADD COLUMN guard_confirmed_at BIGINT;
+ALTER TABLE companies ADD COLUMN guard_allowance BIGINT;
+
+-- Who lost access through a guarded door.
+CREATE TABLE departures (
+    company_id UUID NOT NULL REFERENCES companies (id),
+    at BIGINT NOT NULL,
+    user_id UUID NOT NULL REFERENCES users (id)
+);
+CREATE INDEX departures_of_company ON departures (company_id, at);
+CREATE INDEX departures_of_user ON departures (user_id);
+
+-- A service asks about credentials, or provisions its company's users.
+ALTER TABLE services ADD COLUMN purpose TEXT NOT NULL DEFAULT 'checks' CHECK (purpose IN ('checks', 'provisions'));
+DROP INDEX services_by_name;
+CREATE UNIQUE INDEX services_by_name
+    ON services (purpose, COALESCE(company_id, '00000000-0000-0000-0000-000000000000'), name_key) WHERE ended_at IS NULL;
+
+-- A personal access token, or a key of the User Management API.
+ALTER TABLE tokens ADD COLUMN kind TEXT NOT NULL DEFAULT 'pat' CHECK (kind IN ('pat', 'api_key'));
+
+-- Who still calls the User Management API.
+CREATE TABLE legacy_calls (
+    token_id UUID NOT NULL REFERENCES tokens (id),
+    call TEXT NOT NULL,
+    company_id UUID NOT NULL REFERENCES companies (id),
+    calls BIGINT NOT NULL,
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    PRIMARY KEY (token_id, call)
+);
+CREATE INDEX legacy_calls_of_company ON legacy_calls (company_id);
+
+ALTER TABLE audit_entries ADD COLUMN actor_service_id UUID REFERENCES services (id);
+
+-- Rights that a group gives or takes change access too.
+DROP TRIGGER users_access_is_changed ON users;
+CREATE TRIGGER users_access_is_changed
+AFTER UPDATE OF id, company_id, email, name, role, granted_scopes, status OR DELETE ON users
+FOR EACH ROW EXECUTE FUNCTION note_user_change();
