@@ -217,12 +217,12 @@ pub(super) async fn may_come_back(
     user_name: &str,
 ) -> store::Result<Result<(), Refusal>> {
     if caller.origin.door != Door::Scim
+        || !people::was_stopped_by_hand(tx, user.company, &user.email, user_name).await?
         || companies::find(tx, user.company).await?.is_some_and(|own| own.provider_is_authority)
     {
         return Ok(Ok(()));
     }
-    let was_stopped = people::was_stopped_by_hand(tx, user.company, &user.email, user_name).await?;
-    Ok(if was_stopped { Err(Refusal::StoppedByHand(Status::Deactivated)) } else { Ok(()) })
+    Ok(Err(Refusal::StoppedByHand(Status::Deactivated)))
 }
 
 /// Keeps the last active admin of a company. Locks the company, so that two admins who go at the same instant

@@ -61,7 +61,7 @@ impl Directory {
         let caller = caller.clone();
         let made = self
             .store
-            .write(async move |tx| {
+            .append(async move |tx| {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
                 }
@@ -84,11 +84,7 @@ impl Directory {
                     draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
-                users::insert(tx, &new).await?;
-                people::describe(tx, &new, &profile, 1, now).await?;
-                if status == Status::Deactivated {
-                    users::note_status_door(tx, user, caller.origin.door).await?;
-                }
+                people::insert(tx, &new, &profile, caller.origin.door).await?;
                 let detail = serde_json::json!({"role": new.role.as_str(), "status": status.as_str()});
                 draft.done(tx, now, Some(company), Some(detail)).await?;
                 Ok(people::find(tx, company, user).await?.ok_or_else(unknown_of(user)))
@@ -243,6 +239,15 @@ impl Directory {
         self.store.read(find).await?.ok_or_else(unknown_of(id))
     }
 
+    /// The groups that a user is in.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn memberships(&self, user: UserId) -> Result<Vec<Membership>, Error> {
+        let list = async move |tx: &mut Tx<'_>| people::list_memberships(tx, &[user]).await;
+        Ok(self.store.read(list).await?.into_iter().map(|(_, id, name)| (id, name)).collect())
+    }
+
     /// Up to `limit` users of a list with their groups, where these are wanted; and how many the list has, where that is.
     ///
     /// # Errors
@@ -351,7 +356,7 @@ async fn rewrite(
         // A link that went to the address of before opens nothing any more.
         store::links::end_all_of(tx, user.id, now, crate::model::link::EndReason::Replaced).await?;
     }
-    people::describe(tx, &user, profile, person.revision + 1, now).await?;
+    people::describe(tx, person, &user, profile, now).await?;
     let detail = serde_json::json!({"changed": changed});
     draft.done(tx, now, Some(user.company), Some(detail)).await?;
     Ok(Outcome::Done(()))

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::engine::{Row, Statement, Value};
 use super::groups;
 use super::selection::{Condition, Order, user_name_key};
-use super::users::{self, User, derive, user as user_of};
+use super::users::{self, User, derive, described, user as user_of};
 use super::{Error, Result, Tx};
 use crate::model::actor::Door;
 use crate::model::clock::Timestamp;
@@ -13,6 +13,7 @@ use crate::model::email::Email;
 use crate::model::group::Group;
 use crate::model::id::{CompanyId, GroupId, UserId};
 use crate::model::scim::profile::Profile;
+use crate::model::user::Status;
 
 /// A user, and what identity providers say of him.
 #[derive(Debug, Clone)]
@@ -101,7 +102,26 @@ pub async fn lock(tx: &mut Tx<'_>, company: CompanyId, id: UserId) -> Result<Opt
 
 /// Writes what an identity provider says of a user: the account's name and address, and all the rest.
 /// [`Error::Taken`] when somebody has the name or the address.
-pub async fn describe(tx: &mut Tx<'_>, user: &User, profile: &Profile, revision: i64, at: Timestamp) -> Result<()> {
+pub async fn describe(tx: &mut Tx<'_>, before: &Person, user: &User, profile: &Profile, at: Timestamp) -> Result<()> {
+    write(tx, user, profile, before.revision + 1, at).await?;
+    match &before.attributes {
+        Some(said) => derive(tx, Some((&before.user, said)), user, &profile.attributes).await,
+        None => derive(tx, Some((&before.user, &described(&before.user))), user, &profile.attributes).await,
+    }
+}
+
+/// Adds a user whom an identity provider describes. [`Error::Taken`] when somebody has the name or the address.
+pub async fn insert(tx: &mut Tx<'_>, user: &User, profile: &Profile, door: Door) -> Result<()> {
+    const NOTE: &str = "UPDATE users SET status_door = $2 WHERE id = $1";
+    users::insert_row(tx, user).await?;
+    write(tx, user, profile, 1, user.created_at).await?;
+    if user.status != Status::Active {
+        tx.execute_one(NOTE, &[user.id.0.into(), door.as_str().into()]).await?;
+    }
+    derive(tx, None, user, &profile.attributes).await
+}
+
+async fn write(tx: &mut Tx<'_>, user: &User, profile: &Profile, revision: i64, at: Timestamp) -> Result<()> {
     const DESCRIBE: &str = "UPDATE users SET email = $2, email_key = $3, name = $4, user_name = $5, \
         user_name_key = $6, external_id = $7, attributes = $8, revision = $9, updated_at = $10 WHERE id = $1";
     let values = [
@@ -116,8 +136,7 @@ pub async fn describe(tx: &mut Tx<'_>, user: &User, profile: &Profile, revision:
         revision.into(),
         at.0.into(),
     ];
-    tx.execute_one(DESCRIBE, &values).await?;
-    derive(tx, user, Some(&profile.attributes)).await
+    tx.execute_one(DESCRIBE, &values).await
 }
 
 /// Who in a company has this name among identity providers.

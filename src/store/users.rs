@@ -2,6 +2,8 @@
 //!
 //! What lists and searches go by is derived from the name and the address, here, whenever one of them is written.
 
+use std::collections::BTreeSet;
+
 use serde_json::Map;
 
 use super::engine::{Row, Statement, Value};
@@ -10,8 +12,9 @@ use crate::model::actor::Door;
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{CompanyId, UserId};
+use crate::model::scim::index::{self, IndexedValue};
+use crate::model::scim::profile;
 use crate::model::scim::schema::ResourceKind;
-use crate::model::scim::{index, profile};
 use crate::model::scope::Scopes;
 pub(super) use crate::model::user::User;
 use crate::model::user::{Role, Status};
@@ -34,6 +37,15 @@ pub(super) const COLUMNS: &str = columns!();
 
 /// Adds a user. [`Error::Taken`] when somebody has the same address, in whatever spelling.
 pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
+    insert_row(tx, user).await?;
+    let mut statements = Vec::new();
+    insert_words(&mut statements, user);
+    insert_values(&mut statements, user, index::index(ResourceKind::User, &described(user)));
+    tx.all(&statements).await.map(|_| ())
+}
+
+/// As [`insert`], without what is derived of the user.
+pub(super) async fn insert_row(tx: &mut Tx<'_>, user: &User) -> Result<()> {
     const INSERT: &str = "INSERT INTO users \
         (id, company_id, email, email_key, name, role, status, status_since, created_at, name_key, own_role, updated_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $6, $9)";
@@ -49,30 +61,34 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
         user.created_at.0.into(),
         text::search_key(&user.name).into(),
     ];
-    tx.execute_one(INSERT, &values).await?;
-    let mut statements = Vec::new();
-    insert_derived(&mut statements, user, &described(user));
-    tx.all(&statements).await.map(|_| ())
+    tx.execute_one(INSERT, &values).await
 }
 
 /// The most words of a user that are searched.
 const WORDS: usize = 24;
 
+/// What is said of a user (RFC 7643).
+type Attributes = Map<String, serde_json::Value>;
+
 /// What is known of a user whom no identity provider describes.
-fn described(user: &User) -> Map<String, serde_json::Value> {
+pub(super) fn described(user: &User) -> Attributes {
     profile::base(&user.name, user.email.to_show())
 }
 
-/// Adds what is derived of a user: the words that lists search, and the values that filters compare.
-fn insert_derived(statements: &mut Vec<Statement>, user: &User, attributes: &Map<String, serde_json::Value>) {
+/// The words that lists search.
+fn insert_words(statements: &mut Vec<Statement>, user: &User) {
     const WORD: &str = "INSERT INTO user_words (user_id, company_id, word) VALUES ($1, $2, $3)";
-    const VALUE: &str = "INSERT INTO user_values (user_id, company_id, attribute, path, element, value, number) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let address = user.email.to_show().map_or("", |_| user.email.key());
     for word in text::words([user.name.as_str(), address], WORDS) {
         statements.push(Statement(WORD, vec![user.id.0.into(), user.company.0.into(), word.into()]));
     }
-    for found in index::index(ResourceKind::User, attributes) {
+}
+
+/// The values that filters compare.
+fn insert_values(statements: &mut Vec<Statement>, user: &User, values: Vec<IndexedValue>) {
+    const VALUE: &str = "INSERT INTO user_values (user_id, company_id, attribute, path, element, value, number) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    for found in values {
         statements.push(Statement(
             VALUE,
             vec![
@@ -88,43 +104,59 @@ fn insert_derived(statements: &mut Vec<Statement>, user: &User, attributes: &Map
     }
 }
 
-/// Derives anew what was derived of a user.
+/// Derives anew what was derived of a user, as far as it was derived of something else before: of this user, and of what was
+/// said of him. `None` is a user of whom nothing was derived yet.
 pub(super) async fn derive(
     tx: &mut Tx<'_>,
+    before: Option<(&User, &Attributes)>,
     user: &User,
-    attributes: Option<&Map<String, serde_json::Value>>,
+    attributes: &Attributes,
 ) -> Result<()> {
     const KEY: &str = "UPDATE users SET name_key = $2 WHERE id = $1";
     const FORGET_WORDS: &str = "DELETE FROM user_words WHERE user_id = $1";
-    const FORGET_VALUES: &str = "DELETE FROM user_values WHERE user_id = $1";
-    let mut statements = vec![
-        Statement(KEY, vec![user.id.0.into(), text::search_key(&user.name).into()]),
-        Statement(FORGET_WORDS, vec![user.id.0.into()]),
-        Statement(FORGET_VALUES, vec![user.id.0.into()]),
-    ];
-    match attributes {
-        Some(attributes) => insert_derived(&mut statements, user, attributes),
-        None => insert_derived(&mut statements, user, &described(user)),
+    const FORGET_VALUES: &str = "DELETE FROM user_values WHERE user_id = $1 AND attribute = $2";
+    let mut statements = Vec::new();
+    if before.is_none_or(|(before, _)| before.name != user.name || before.email != user.email) {
+        statements.push(Statement(KEY, vec![user.id.0.into(), text::search_key(&user.name).into()]));
+        statements.push(Statement(FORGET_WORDS, vec![user.id.0.into()]));
+        insert_words(&mut statements, user);
     }
-    tx.all(&statements).await.map(|_| ())
+    let old = before.map(|(_, before)| index::index(ResourceKind::User, before)).unwrap_or_default();
+    let new = index::index(ResourceKind::User, attributes);
+    let of = |values: &[IndexedValue], name: &str| -> Vec<IndexedValue> {
+        values.iter().filter(|value| value.attribute == name).cloned().collect()
+    };
+    let names: BTreeSet<&str> = old.iter().chain(&new).map(|value| value.attribute.as_str()).collect();
+    for name in names {
+        let (old, new) = (of(&old, name), of(&new, name));
+        if old != new {
+            statements.push(Statement(FORGET_VALUES, vec![user.id.0.into(), name.into()]));
+            insert_values(&mut statements, user, new);
+        }
+    }
+    if statements.is_empty() { Ok(()) } else { tx.all(&statements).await.map(|_| ()) }
 }
 
 /// Gives a user another name. What an identity provider says of the user stays as it is.
 pub async fn rename(tx: &mut Tx<'_>, user: &User, name: &str, at: Timestamp) -> Result<()> {
     const RENAME: &str = "UPDATE users SET name = $2, revision = revision + 1, updated_at = $3 WHERE id = $1";
     tx.execute_one(RENAME, &[user.id.0.into(), name.into(), at.0.into()]).await?;
-    let attributes = find_attributes(tx, user.id).await?;
-    derive(tx, &User { name: name.to_owned(), ..user.clone() }, attributes.as_ref()).await
+    let renamed = User { name: name.to_owned(), ..user.clone() };
+    let (before, after) = match find_attributes(tx, user.id).await? {
+        Some(said) => (said.clone(), said),
+        None => (described(user), described(&renamed)),
+    };
+    derive(tx, Some((user, &before)), &renamed, &after).await
 }
 
-async fn find_attributes(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Map<String, serde_json::Value>>> {
+async fn find_attributes(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Attributes>> {
     const FIND: &str = "SELECT attributes FROM users WHERE id = $1";
     let found: Option<String> = tx.row(FIND, &[id.0.into()]).await?.map(|mut row| row.get(0)).transpose()?.flatten();
     found.map(|text| attributes(&text)).transpose()
 }
 
 /// Reads what an identity provider said.
-pub(super) fn attributes(text: &str) -> Result<Map<String, serde_json::Value>> {
+pub(super) fn attributes(text: &str) -> Result<Attributes> {
     serde_json::from_str(text).map_err(|_| Error::Broken("a user's attributes are no JSON".to_owned()))
 }
 
@@ -133,8 +165,8 @@ pub async fn index_missing(tx: &mut Tx<'_>, limit: i64) -> Result<usize> {
     const LIST: &str = select!("WHERE name_key IS NULL ORDER BY id LIMIT $1");
     let found: Vec<User> = tx.rows(LIST, &[limit.into()]).await?.into_iter().map(user).collect::<Result<_>>()?;
     for user in &found {
-        let attributes = find_attributes(tx, user.id).await?;
-        derive(tx, user, attributes.as_ref()).await?;
+        let attributes = find_attributes(tx, user.id).await?.unwrap_or_else(|| described(user));
+        derive(tx, None, user, &attributes).await?;
     }
     Ok(found.len())
 }
@@ -225,12 +257,6 @@ pub async fn set_status(tx: &mut Tx<'_>, id: UserId, status: Status, since: Time
     const SET: &str = "UPDATE users SET status = $2, status_since = $3, status_door = $4, \
         revision = revision + 1, updated_at = $3 WHERE id = $1 AND status <> $2";
     tx.execute_one(SET, &[id.0.into(), status.as_str().into(), since.0.into(), door.as_str().into()]).await
-}
-
-/// Notes through which door a user got the status that he has.
-pub async fn note_status_door(tx: &mut Tx<'_>, id: UserId, door: Door) -> Result<()> {
-    const NOTE: &str = "UPDATE users SET status_door = $2 WHERE id = $1";
-    tx.execute_one(NOTE, &[id.0.into(), door.as_str().into()]).await
 }
 
 /// Through which door a user's status was last changed.

@@ -14,6 +14,7 @@ mod support;
 mod admission;
 mod browser;
 mod console;
+mod console_groups;
 mod coverage;
 mod deactivation;
 mod faults;

@@ -279,6 +279,74 @@ test('the pages about services', async () => {
   await examine(page, 'Services');
 });
 
+test('the pages about groups', async () => {
+  const page = await newPage();
+  await signIn(page, 'ada@acme.example');
+  await visit(page, '/control-center/groups', 'Groups');
+  await visit(page, '/control-center/groups/new', 'New group');
+  await page.getByLabel('Name').fill(' ');
+  await page.getByRole('button', { name: 'Create group' }).click();
+  await page.getByRole('alert').waitFor();
+  await examine(page, 'New group');
+  expectRefusal(browser.problems, 400, '/control-center/groups');
+  await page.getByLabel('Name').fill(LONG);
+  await page.getByLabel('Description').fill('Who runs the platform');
+  await page.getByRole('button', { name: 'Create group' }).click();
+  await page.getByText('The group is made.').waitFor();
+  await examine(page, LONG);
+  await page.getByLabel('E-mail').fill('nobody@acme.example');
+  await page.getByRole('button', { name: 'Add to the group' }).click();
+  await page.getByRole('alert').waitFor();
+  await examine(page, LONG);
+  expectRefusal(browser.problems, 400, '/members');
+  await page.getByLabel('E-mail').fill('sam@acme.example');
+  await page.getByRole('button', { name: 'Add to the group' }).click();
+  await page.getByText('The member is in the group.').waitFor();
+  await page.getByLabel('Role').selectOption('Member Manager');
+  await page.getByLabel('mx:audit-logging:read').check();
+  await page.getByRole('button', { name: 'Save what it gives' }).click();
+  await page.getByText('What the group gives is set').waitFor();
+  await examine(page, /./);
+  await page.getByRole('link', { name: 'Delete' }).click();
+  await examine(page, `Delete ${LONG}?`);
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Lock' }).click();
+  await page.getByText('The group is locked: its name').waitFor();
+  await examine(page, /./);
+  await visit(page, '/control-center/groups', 'Groups');
+  await visit(page, '/control-center/groups?q=nowhere', 'Groups');
+  await visit(page, `/control-center/members/${people['Sam Sabbatical'].uuid}`, 'Sam Sabbatical');
+});
+
+test('the pages about the identity provider and the deprecated API', async () => {
+  const page = await newPage();
+  await signIn(page, 'ada@acme.example');
+  await visit(page, '/control-center/scim', 'SCIM');
+  await page.getByLabel('Name').fill('Okta');
+  await page.getByRole('button', { name: 'Create SCIM token' }).click();
+  await examine(page, 'Okta is ready');
+  await page.getByRole('link', { name: 'Done' }).click();
+  await examine(page, 'SCIM');
+  await page.getByLabel('Most people').fill('0');
+  await page.getByLabel('Most people').press('Enter');
+  await page.getByRole('alert').waitFor();
+  await examine(page, 'SCIM');
+  expectRefusal(browser.problems, 400, '/control-center/scim/guard');
+  await page.getByRole('link', { name: /^Rotate/ }).click();
+  await examine(page, 'Rotate the secret of Okta?');
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  await page.getByRole('link', { name: /^Delete/ }).click();
+  await examine(page, 'Delete Okta?');
+  await visit(page, '/control-center/deprecated-api', 'Deprecated API');
+  await visit(page, '/settings/api-keys', 'API keys');
+  await visit(page, '/settings/api-keys/new', 'New API key');
+  await page.getByLabel('Name').fill('old script');
+  await page.getByRole('button', { name: 'Create API key' }).click();
+  await examine(page, 'old script is ready');
+  await page.getByRole('link', { name: 'Done' }).click();
+  await examine(page, 'API keys');
+});
+
 test('the pages of a break-glass session', async () => {
   const page = await newPage();
   const { link } = await server.cli(['break-glass', 'Acme', '--reason', 'no admin is left']);

@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     let mut router = OpenApiRouter::new()
         .routes(door(routes!(users::find_user)))
         .routes(door(routes!(users::list_users)))
-        .routes(door(routes!(users::set_status, users::set_status_by_post)))
+        .routes(door(routes!(users::change_status, users::change_status_by_post)))
         .routes(door(routes!(groups::get_group, groups::change_group, groups::delete_group)))
         .routes(door(routes!(groups::find_group)))
         .routes(door(routes!(groups::list_groups, groups::create_group)))

@@ -125,7 +125,7 @@ async fn list(app: App, call: Call) -> Result<Response, Trouble> {
     responses((status = 200, description = "It is so"), Refusals),
     security(("MendixUsername" = [], "MendixApiKey" = [])),
 )]
-pub(super) async fn set_status(
+pub(super) async fn change_status(
     State(app): State<App>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
@@ -146,12 +146,12 @@ pub(super) async fn set_status(
     responses((status = 200, description = "It is so"), Refusals),
     security(("MendixUsername" = [], "MendixApiKey" = [])),
 )]
-pub(super) async fn set_status_by_post(
+pub(super) async fn change_status_by_post(
     state: State<App>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    set_status(state, path, request).await
+    change_status(state, path, request).await
 }
 
 /// The role comes before the form: which of the two acts it is about, the body says, if it can be read.

@@ -17,7 +17,7 @@ use super::resource::{changeable, user, user_location};
 use crate::domain::Unknown;
 use crate::domain::people::{Member, Person};
 use crate::domain::transitions::Transition;
-use crate::model::id::UserId;
+use crate::model::id::{CompanyId, UserId};
 use crate::model::scim::normal::{self, Strictness};
 use crate::model::scim::patch;
 use crate::model::scim::profile::Profile;
@@ -161,17 +161,15 @@ pub(super) async fn write(
     projection: &Projection,
 ) -> Result<Answer, Failure> {
     let (id, company, strictness) = (id_of(id)?, connection.company, strictness(app));
-    // That there is no such user comes before what is wrong with the body.
-    app.directory.member(company, id).await?;
     let caller = &connection.caller;
     let (person, transition) = match manner {
         Manner::Replace => {
-            let resource = normal::resource(ResourceKind::User, body, strictness)?;
-            let profile = Profile::read(resource)?;
+            let resource = normal::resource(ResourceKind::User, body, strictness);
+            let profile = of_user(app, company, id, resource.and_then(Profile::read).map_err(Failure::from)).await?;
             app.directory.describe(caller, company, id, expected, move |_| Ok(profile.clone())).await?
         }
         Manner::Patch => {
-            let operations = operations(body)?;
+            let operations = of_user(app, company, id, operations(body)).await?;
             let change = move |person: &Person| {
                 // Without `active`: what a request does not say of it is neither true nor false.
                 let mut resource = changeable(person);
@@ -183,8 +181,16 @@ pub(super) async fn write(
     };
     app.metrics.provisioned("user_changed");
     count(app, transition.as_ref());
-    let member = app.directory.person(company, person.user.id).await?;
-    Ok(shown(app, &member, projection))
+    let groups = if projection.wants("groups") { app.directory.memberships(id).await? } else { Vec::new() };
+    Ok(shown(app, &(person, groups), projection))
+}
+
+/// What was read of a body about a user: that there is no such user comes before what is wrong with it.
+async fn of_user<T>(app: &App, company: CompanyId, id: UserId, read: Result<T, Failure>) -> Result<T, Failure> {
+    if read.is_err() {
+        app.directory.member(company, id).await?;
+    }
+    read
 }
 
 /// Deletes a user.
