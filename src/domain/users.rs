@@ -11,7 +11,7 @@ use crate::model::email::Email;
 use crate::model::id::{self, CompanyId, SessionId, UserId};
 use crate::model::user::{Role, Status, User};
 use crate::model::{link, session, text};
-use crate::store::{self, Tx, companies, links, users};
+use crate::store::{self, Tx, companies, groups, links, users};
 
 /// A user to be made.
 #[derive(Debug, Clone)]
@@ -89,6 +89,12 @@ impl Directory {
             .write(async move |tx| {
                 if let Err(refusal) = refused.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(Error::from(refusal)));
+                }
+                let makes_admins = planned.iter().any(|(user, _)| user.role.is_admin());
+                let is_operator = matches!(caller.actor, Actor::Operator);
+                if makes_admins && !is_operator && !groups::list_of_admins(tx, company).await?.is_empty() {
+                    refused.refused(tx, Some(company), &Refusal::ManagedByProvider).await?;
+                    return Ok(Err(Refusal::ManagedByProvider.into()));
                 }
                 let mut made = Vec::with_capacity(planned.len());
                 for (user, draft) in &planned {

@@ -25,7 +25,12 @@ pub(super) struct Answer {
 impl Answer {
     /// An answer without a place: a list, a document.
     pub(super) fn document(document: &Value) -> Self {
-        Self { status: StatusCode::OK, location: None, version: None, body: Some(document.to_string()) }
+        Self::list(document.to_string())
+    }
+
+    /// A list that was put together already.
+    pub(super) fn list(body: String) -> Self {
+        Self { status: StatusCode::OK, location: None, version: None, body: Some(body) }
     }
 
     /// Nothing to say but that it was done.

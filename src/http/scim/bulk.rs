@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use axum::extract::{Extension, Request, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
@@ -13,11 +12,10 @@ use super::super::failure::Failure;
 use super::BASE;
 use super::admission::Connection;
 use super::answer::{Answer, respond};
+use super::collection::{Act, perform};
 use super::discovery::BULK_SIZE;
 use super::error;
 use super::list::with_list;
-use super::users::Manner;
-use super::{groups, users};
 use crate::domain::Unknown;
 use crate::model::scim::fault::{Fault, FaultKind};
 use crate::model::scim::patch::OPERATIONS;
@@ -92,8 +90,7 @@ async fn answer(app: &App, connection: &Connection, operations: Vec<Operation>, 
         waiting = still_waiting;
     }
     let results: Vec<String> = results.into_iter().flatten().collect();
-    let body = Some(with_list(&json!({"schemas": [RESPONSE]}), "Operations", &results));
-    Answer { status: StatusCode::OK, location: None, version: None, body }
+    Answer::list(with_list(&json!({"schemas": [RESPONSE]}), "Operations", &results))
 }
 
 async fn apply(
@@ -118,23 +115,14 @@ async fn apply(
         .version
         .as_deref()
         .map(|version| version.trim_start_matches("W/").trim_matches('"').parse().unwrap_or(-1));
-    let manner = match operation.method.as_str() {
-        "PUT" => Manner::Replace,
-        _ => Manner::Patch,
+    let act = match (operation.method.as_str(), id) {
+        ("POST", None) => Act::Make(data),
+        ("PUT", Some(_)) => Act::Replace(data),
+        ("PATCH", Some(_)) => Act::Patch(data),
+        ("DELETE", Some(_)) => Act::Delete,
+        _ => return Err(Failure::MethodNotAllowed),
     };
-    match (kind, operation.method.as_str(), id) {
-        (ResourceKind::User, "POST", None) => users::make(app, connection, data, &all).await,
-        (ResourceKind::Group, "POST", None) => groups::make(app, connection, data, &all).await,
-        (ResourceKind::User, "PUT" | "PATCH", Some(id)) => {
-            users::write(app, connection, id, data, (manner, expected), &all).await
-        }
-        (ResourceKind::Group, "PUT" | "PATCH", Some(id)) => {
-            groups::write(app, connection, id, data, (manner, expected), &all).await
-        }
-        (ResourceKind::User, "DELETE", Some(id)) => users::remove(app, connection, id, expected).await,
-        (ResourceKind::Group, "DELETE", Some(id)) => groups::remove(app, connection, id, expected).await,
-        _ => Err(Failure::MethodNotAllowed),
-    }
+    perform(app, connection, (kind, id.unwrap_or_default()), (act, expected), &all).await
 }
 
 /// What became of an operation.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::app::App;
 use super::admission::Connection;
+use super::answer::Answer;
 use super::cursor::{self, Fingerprint};
 use super::query::Query;
 use crate::domain::people::{Condition, From, Listing, Order, Page};
@@ -68,7 +69,7 @@ impl Plan {
     }
 
     /// The answer with these resources.
-    pub(super) fn answer<T>(&self, app: &App, page: &Page<T>, resources: &[String]) -> String {
+    pub(super) fn answer<T>(&self, app: &App, page: &Page<T>, resources: &[String]) -> Answer {
         let shown = resources.len();
         let mut members = json!({"schemas": [LIST_SCHEMA], "itemsPerPage": shown});
         let total = self.total.or(page.total);
@@ -88,7 +89,7 @@ impl Plan {
             let begin = self.start + shown as u64;
             app.scim_bookmarks.keep(self.fingerprint, begin, next.clone(), total, app.clock.monotonic());
         }
-        with_list(&members, "Resources", resources)
+        Answer::list(with_list(&members, "Resources", resources))
     }
 }
 

@@ -7,6 +7,7 @@ mod admission;
 mod answer;
 mod bookmarks;
 mod bulk;
+mod collection;
 mod cursor;
 mod discovery;
 mod error;
@@ -30,19 +31,15 @@ use super::app::App;
 use super::failure::Failure;
 use super::frame::Circumstances;
 use crate::domain::Unknown;
+use crate::model::scim::schema::ResourceKind;
 
 /// Where identity providers find us, below the public address.
 pub(super) const BASE: &str = "/scim/v2";
 
 /// Every path of SCIM.
 pub(super) fn routes(app: &App) -> Router<App> {
-    let kept = Router::new()
-        .route("/Users", get(users::list).post(users::create))
-        .route("/Users/.search", post(users::search))
-        .route("/Users/{id}", get(users::show).put(users::replace).patch(users::patch).delete(users::delete))
-        .route("/Groups", get(groups::list).post(groups::create))
-        .route("/Groups/.search", post(groups::search))
-        .route("/Groups/{id}", get(groups::show).put(groups::replace).patch(groups::patch).delete(groups::delete))
+    let kept = collection::routes(ResourceKind::User)
+        .merge(collection::routes(ResourceKind::Group))
         .route("/.search", post(search::search))
         .route("/Bulk", post(bulk::run))
         .route_layer(from_fn_with_state(app.clone(), admission::admit));

@@ -1,7 +1,6 @@
 //! Searches by POST, so that what is searched for stands in no address (RFC 7644, section 3.4.3).
 
 use axum::extract::{Extension, Request, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -76,8 +75,7 @@ async fn find(app: &App, connection: &Connection, query: &Query) -> Result<Answe
     let document = json!({
         "schemas": [LIST_SCHEMA], "totalResults": total, "startIndex": query.start, "itemsPerPage": resources.len(),
     });
-    let body = Some(with_list(&document, "Resources", &resources));
-    Ok(Answer { status: StatusCode::OK, location: None, version: None, body })
+    Ok(Answer::list(with_list(&document, "Resources", &resources)))
 }
 
 fn plan(app: &App, connection: &Connection, kind: ResourceKind, query: &Query) -> Result<Plan, Fault> {
