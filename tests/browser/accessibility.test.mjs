@@ -224,7 +224,7 @@ test('the other pages of an admin', async () => {
   const page = await newPage();
   await signIn(page, 'ada@acme.example');
   await visit(page, '/control-center/admins', 'Admins');
-  await page.getByLabel('E-mail').fill('nobody@acme.example');
+  await page.getByRole('textbox', { name: 'E-mail' }).fill('nobody@acme.example');
   await page.getByRole('button', { name: 'Make Mendix Admin' }).click();
   await page.getByRole('alert').waitFor();
   await examine(page, 'Admins');
@@ -294,12 +294,12 @@ test('the pages about groups', async () => {
   await page.getByRole('button', { name: 'Create group' }).click();
   await page.getByText('The group is made.').waitFor();
   await examine(page, LONG);
-  await page.getByLabel('E-mail').fill('nobody@acme.example');
+  await page.getByRole('textbox', { name: 'E-mail' }).fill('nobody@acme.example');
   await page.getByRole('button', { name: 'Add to the group' }).click();
   await page.getByRole('alert').waitFor();
   await examine(page, LONG);
   expectRefusal(browser.problems, 400, '/members');
-  await page.getByLabel('E-mail').fill('sam@acme.example');
+  await page.getByRole('textbox', { name: 'E-mail' }).fill('sam@acme.example');
   await page.getByRole('button', { name: 'Add to the group' }).click();
   await page.getByText('The member is in the group.').waitFor();
   await page.getByLabel('Role').selectOption('Member Manager');
@@ -366,7 +366,7 @@ test('the pages of a server that sends mail', async () => {
     const { 'Ada Admin': ada } = await makeCompany(mailing.cli, ['Max Member']);
     const page = await newPage();
     await visit(page, `${mailing.url}/forgot-password`, 'Forgot your password?');
-    await page.getByLabel('E-mail').fill('nobody@acme.example');
+    await page.getByRole('textbox', { name: 'E-mail' }).fill('nobody@acme.example');
     await page.getByRole('button', { name: 'Send me a link' }).click();
     await page.getByText('a link is on its way').waitFor();
     await examine(page, 'Forgot your password?');
