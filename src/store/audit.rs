@@ -34,7 +34,7 @@ pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
         Outcome::Done => ("done", None),
         Outcome::Refused(reason) => ("refused", Some(reason)),
     };
-    let values = [
+    let values = vec![
         entry.id.0.into(),
         entry.at.0.into(),
         entry.company.map(|id| id.0).into(),
@@ -57,7 +57,7 @@ pub async fn append(tx: &mut Tx<'_>, entry: &Entry) -> Result<()> {
         entry.detail.clone().into(),
         service.into(),
     ];
-    tx.execute_one(APPEND, &values).await
+    tx.execute_one_later(APPEND, values).await
 }
 
 /// A line as it is stored, for those who read the trail.

@@ -5,9 +5,16 @@ import random
 import time
 
 import wire
-from people import READ_LOG
+from people import API_KEY, READ_LOG
 from record import Act, now
 from wire import FORM
+
+
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+# What the statuses mean; any other leaves open whether it took effect.
+OF_API = {"204": "done", "400": "refused", "401": "refused", "403": "refused"}
+OF_FORM = {"303": "done"}
+OF_SCIM = {"200": "done", **dict.fromkeys(("400", "401", "403", "404", "409"), "refused")}
 
 
 class Actor:
@@ -19,7 +26,7 @@ class Actor:
         self.admin = load.people.admins[number % len(load.people.admins)]
         self.games = {
             self.deactivate: 50, self.deactivate_by_command: 10, self.delete_token: 12, self.sign_out: 10,
-            self.suspend: 10, self.resume: 10, self.come_back: 4,
+            self.suspend: 10, self.resume: 10, self.come_back: 8,
         }
 
     def run(self):
@@ -42,6 +49,30 @@ class Actor:
         outcome = "done" if done.returncode == 0 else "unclear"
         return self.record(begin, what, user, "command", said, outcome, held)
 
+    def request(self, what, user, door, message, outcomes, held=None, patience=15.0):
+        """One act by a request to some node."""
+        node = self.random.choice(self.cluster.nodes)
+        connection = wire.Connection(node.port, patience)
+        begin = now()
+        try:
+            answer = str(connection.ask(message).status)
+        except OSError as error:
+            answer = f"none ({type(error).__name__})"
+        act = self.record(begin, what, user, door, answer, outcomes.get(answer, "unclear"), held, node.index)
+        connection.close()
+        return act
+
+    def patience(self):
+        return self.random.choice((1.0, 5.0, 15.0, 15.0))
+
+    def by_scim(self, what, user, active):
+        """What the identity provider says of somebody."""
+        change = {"op": "replace", "path": "active", "value": active}
+        body = json.dumps({"schemas": [PATCH_OP], "Operations": [change]}).encode()
+        headers = [("Authorization", f"Bearer {self.people.provider}"), ("Content-Type", "application/scim+json")]
+        message = wire.request("PATCH", f"/scim/v2/Users/{user.uuid}", headers, body)
+        return self.request(what, user, "scim", message, OF_SCIM, patience=self.patience())
+
     # --- Deactivation
 
     def deactivate(self):
@@ -52,7 +83,7 @@ class Actor:
         if self.random.random() < 0.3:
             second = self.load.spawn(self.second_call, user, self.random.choice((0, 0.001, 0.01, 0.1, 0.4)))
         for _ in range(8):
-            act = self.patch(user, self.random.choice(self.cluster.nodes))
+            act = self.end_access(user)
             if act.outcome != "unclear" or self.load.stop.wait(0.1):
                 break
         if second:
@@ -62,23 +93,16 @@ class Actor:
     def second_call(self, user, later):
         """The same once more while the first may still run: whoever is told 'done' first may rely on it."""
         time.sleep(later)
-        act = self.patch(user, self.random.choice(self.cluster.nodes))
-        if act.outcome == "done":
+        if self.end_access(user).outcome == "done":
             self.load.probe(user.held)
 
-    def patch(self, user, node):
+    def end_access(self, user):
+        """One call, by the User Deactivation API or by SCIM."""
+        if self.random.random() < 0.5:
+            return self.by_scim("deactivate", user, False)
         headers = [("Authorization", f"MxToken {self.admin}"), ("Content-Type", "application/json")]
         message = wire.request("PATCH", f"/v1/platform-users/{user.uuid}", headers, b'{"active": false}')
-        connection = wire.Connection(node.port, self.random.choice((1.0, 5.0, 15.0, 15.0)))
-        begin = now()
-        try:
-            answer = str(connection.ask(message).status)
-        except OSError as error:
-            answer = f"none ({type(error).__name__})"
-        outcome = {"204": "done", "400": "refused", "401": "refused", "403": "refused"}.get(answer, "unclear")
-        act = self.record(begin, "deactivate", user, "api", answer, outcome, node=node.index)
-        connection.close()
-        return act
+        return self.request("deactivate", user, "api", message, OF_API, patience=self.patience())
 
     def deactivate_by_command(self):
         user = self.people.take(lambda user: True)
@@ -98,19 +122,19 @@ class Actor:
     # --- Single credentials
 
     def delete_token(self):
-        self.end_one("pat", self.delete_by_command)
+        self.end_one(("pat", "api_key"), self.delete_by_command)
 
     def sign_out(self):
-        self.end_one("session", self.post_sign_out)
+        self.end_one(("session",), self.post_sign_out)
 
     def delete_by_command(self, user, held):
         return self.command("delete_token", user, "token", "delete", held.uuid, held=held)
 
-    def end_one(self, kind, end):
-        user = self.people.take(lambda user: user.state == "active" and any(held.kind == kind for held in user.held))
+    def end_one(self, kinds, end):
+        user = self.people.take(lambda user: user.state == "active" and any(held.kind in kinds for held in user.held))
         if not user:
             return
-        held = self.random.choice([held for held in user.held if held.kind == kind])
+        held = self.random.choice([held for held in user.held if held.kind in kinds])
         if end(user, held).outcome == "done":
             self.load.probe([held])
         self.people.lose(user, held)
@@ -119,18 +143,8 @@ class Actor:
         self.people.put_back(user)
 
     def post_sign_out(self, user, held):
-        node = self.random.choice(self.cluster.nodes)
-        connection = wire.Connection(node.port)
         message = wire.request("POST", "/sign-out", [("Cookie", f"offboard={held.secret}"), FORM])
-        begin = now()
-        try:
-            answer = str(connection.ask(message).status)
-        except OSError as error:
-            answer = f"none ({type(error).__name__})"
-        outcome = "done" if answer == "303" else "unclear"
-        act = self.record(begin, "sign_out", user, "form", answer, outcome, held, node.index)
-        connection.close()
-        return act
+        return self.request("sign_out", user, "form", message, OF_FORM, held)
 
     # --- Suspending, and coming back
 
@@ -148,7 +162,7 @@ class Actor:
         user = self.people.take(lambda user: user.state == "suspended")
         if not user:
             return
-        act = self.command("resume", user, "user", "resume", user.email)
+        act = self.let_back("resume", user)
         for held in [held for held in user.held if held.kind == "session"]:
             self.people.lose(user, held)
         if act.outcome == "done":
@@ -157,28 +171,37 @@ class Actor:
         self.people.put_back(user)
 
     def come_back(self):
-        """Deactivates somebody, lets them in again, and gives them a new token: the old ones stay dead."""
+        """Deactivates somebody, lets them in again, and gives them new credentials: the old ones stay dead."""
         user = self.people.take(lambda user: user.state == "active")
         if not user:
             return
-        act = self.patch(user, self.random.choice(self.cluster.nodes))
+        kinds = ["pat", "api_key"] if any(held.kind == "api_key" for held in user.held) else ["pat"]
+        act = self.end_access(user)
         if act.outcome == "done":
             self.load.probe(user.held)
-            act = self.command("reactivate", user, "user", "reactivate", user.email)
+            act = self.let_back("reactivate", user)
         if act.outcome != "done":
             return self.left(user, act)
         self.load.probe(user.held)
         for held in list(user.held):
             self.people.lose(user, held)
-        user.state = "active" if self.give_token(user) else "gone"
+        given = [self.give(user, kind) for kind in kinds]
+        user.state = "active" if all(given) else "gone"
         self.people.put_back(user)
 
-    def give_token(self, user):
+    def let_back(self, what, user):
+        """By command, or by SCIM: there it is the same request, whether somebody was suspended or deactivated."""
+        if self.random.random() < 0.5:
+            return self.by_scim(what, user, True)
+        return self.command(what, user, "user", what, user.email)
+
+    def give(self, user, kind):
         begin = now()
-        done = self.cluster.offboard("token", "create", "--user", user.email, "--name", "again", "--scope", READ_LOG)
+        how = API_KEY if kind == "api_key" else ("--scope", READ_LOG)
+        done = self.cluster.offboard("token", "create", "--user", user.email, "--name", "again", *how)
         if done.returncode != 0:
             return None
         made = json.loads(done.stdout)
-        held = self.people.hold(user, "pat", made["token"], made["uuid"], begin)
+        held = self.people.hold(user, kind, made["token"], made["uuid"], begin)
         self.load.probe([held])
         return held

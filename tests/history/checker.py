@@ -19,8 +19,9 @@ CUT = 1 * SECOND
 ON_THE_WAY = SECOND // 2
 
 YES = {"200", "200 active"}
-NO = {"401", "403", "200 inactive", "503", "403 unavailable", "500", "429"}
+NO = {"401", "403", "404", "200 inactive", "503", "403 unavailable", "500", "429"}
 TAKING = {"deactivate", "suspend", "delete_token", "sign_out"}
+BACK = {"resume", "reactivate"}
 
 
 class Loss(NamedTuple):
@@ -56,7 +57,7 @@ class Fate:
         return act.outcome == "unclear" or act.end > self.credential.begin
 
     def sleeps_by(self, act):
-        return act.what == "suspend" and self.credential.kind == "pat"
+        return act.what == "suspend" and self.credential.kind != "session"
 
     def loss_by(self, act):
         if act.what not in TAKING or act.outcome != "done" or act.end < self.credential.begin:
@@ -66,7 +67,7 @@ class Fate:
 
     def woken_after(self, suspension):
         """The begin of the first resume that may have come after the suspension."""
-        resumes = [act for act in self.acts if act.what == "resume"]
+        resumes = [act for act in self.acts if may_do(act, "resume")]
         if any(act.outcome == "unclear" and act.begin < suspension.end for act in resumes):
             return suspension.end
         return min((act.begin for act in resumes if act.end > suspension.begin), default=math.inf)
@@ -94,6 +95,11 @@ class Fate:
 
     def is_good(self, begin, end):
         return any(since <= begin and end <= until for since, until in self.good)
+
+
+def may_do(act, what):
+    """Whether it may let back in in this way. By SCIM, one request wakes who sleeps and reactivates who was deactivated."""
+    return act.what == what or act.door == "scim" and act.what in BACK
 
 
 class Faults:
@@ -236,7 +242,7 @@ def first_ends(acts):
     begins, ended = {}, set()
     for act in sorted(acts):
         key = (act.owner, act.what, act.credential)
-        if act.what in ("resume", "reactivate"):
+        if act.what in BACK:
             for name in ("suspend", "deactivate"):
                 begins.pop((act.owner, name, None), None)
                 ended.discard((act.owner, name, None))
@@ -264,9 +270,14 @@ def judge_standings(history):
 def last_deactivation(acts, at):
     """The last one that had returned by then, if nothing may have undone it."""
     done = [act for act in acts if act.what == "deactivate" and act.outcome == "done" and act.end < at]
-    if not done or any(act.what == "reactivate" and act.end > done[-1].begin and act.begin < at for act in acts):
+    if not done or any(may_undo(act, done[-1]) and act.begin < at for act in acts):
         return None
     return done[-1]
+
+
+def may_undo(act, deactivation):
+    """Without an answer, also one that was begun before may come after it."""
+    return may_do(act, "reactivate") and (act.outcome == "unclear" or act.end > deactivation.begin)
 
 
 def seconds(time):

@@ -21,6 +21,7 @@ from record import Credential, now
 PASSWORD = "correct horse battery staple 9"
 DEACTIVATE = "mx:user-deactivation:write"
 READ_LOG = "mx:audit-logging:read"
+API_KEY = ("--kind", "api_key")
 TOKEN_COLUMNS = "id, user_id, name, digest, hint, scopes, created_at"
 ADMINS = 4
 
@@ -39,8 +40,9 @@ def make_token():
 class Held:
     """A credential and its secret."""
 
-    def __init__(self, name, owner, kind, secret, uuid=None):
-        self.name, self.owner, self.kind, self.secret, self.uuid = name, owner, kind, secret, uuid
+    def __init__(self, name, user, kind, secret, uuid=None):
+        self.name, self.owner, self.email = name, user.uuid, user.email
+        self.kind, self.secret, self.uuid = kind, secret, uuid
 
 
 class User:
@@ -59,12 +61,16 @@ class People:
         self.random, self.lock = random.Random(seed), threading.Lock()
         self.waiting, self.at_work, self.gone = collections.deque(), [], collections.deque(maxlen=4000)
         self.in_hand, self.live, self.all, self.admins = set(), [], [], []
-        self.count = 0
+        self.provider, self.count = None, 0
 
     # --- Before the clock runs
 
-    def make(self, users, with_sessions):
+    def make(self, users, with_sessions, with_keys):
         self.cluster.document("company", "create", "Acme", "--domain", "acme.example")
+        # All leave, by any door, and whoever stopped somebody, SCIM may let them back in.
+        self.cluster.document("company", "set", "Acme", "--guard-doors", "off", "--provider-is-authority", "true")
+        made = self.cluster.document("scim-token", "create", "--company", "Acme", "--name", "provider")
+        self.provider = made["token"]
         for number in range(ADMINS):
             email = f"admin{number}@acme.example"
             self.cluster.document("user", "create", email, "--company", "Acme", "--name", f"Admin {number}", "--admin")
@@ -75,7 +81,8 @@ class People:
         self.random.shuffle(made)
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(self.give_sessions, made[:with_sessions]))
-        # Those with sessions come in evenly over the run.
+            list(pool.map(self.give_key, self.random.sample(made, with_keys)))
+        # Those with sessions, and those with keys, come in evenly over the run.
         made.sort(key=lambda user: self.random.random())
         self.all = made
         self.waiting.extend(made)
@@ -108,6 +115,12 @@ class People:
             if not self.sign_in(user, self.random.choice(self.cluster.nodes)):
                 raise Trouble(f"{user.email} can't sign in")
 
+    def give_key(self, user):
+        """The key opens what its owner's role may do."""
+        self.cluster.document("user", "set-role", user.email, "--role", "member_manager")
+        made = self.cluster.document("token", "create", "--user", user.email, "--name", "old script", *API_KEY)
+        self.hold(user, "api_key", made["token"], made["uuid"], 0)
+
     # --- All the time
 
     def sign_in(self, user, node):
@@ -129,7 +142,7 @@ class People:
     def hold(self, user, kind, secret, uuid, begin):
         with self.lock:
             self.count += 1
-            held = Held(f"{kind}{self.count}", user.uuid, kind, secret, uuid)
+            held = Held(f"{kind}{self.count}", user, kind, secret, uuid)
         self.history.add(Credential(held.name, user.uuid, kind, begin, now() if begin else 0))
         user.held.append(held)
         return held

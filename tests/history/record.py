@@ -9,7 +9,7 @@ SECOND = 1_000_000_000
 
 
 class Credential(NamedTuple):
-    """A token (`pat`) or session that was made between `begin` and `end`."""
+    """A token (`pat`), an API key or a session that was made between `begin` and `end`."""
 
     name: str
     owner: str

@@ -21,7 +21,7 @@ def spread(name, times):
 def summary(history, judged):
     faults = Faults(history.of(Fault))
     yield from counted_checks(history)
-    yield from counted_acts(history)
+    yield from counted_acts(history, faults)
     counts = collections.Counter(fault.what for fault in history.of(Fault))
     yield "faults    " + (", ".join(f"{what} {count}" for what, count in sorted(counts.items())) or "none")
     yield f"\n  {'milliseconds':<34} {'count':>6}  {'p50':>9}  {'p90':>9}  {'p99':>9}  {'max':>9}"
@@ -59,17 +59,27 @@ def is_soon(fate, check):
     return loss is not None and check.begin - loss.since < SECOND // 10
 
 
-def counted_acts(history):
+def counted_acts(history, faults):
     counts = collections.Counter((act.what, act.door, act.outcome) for act in history.of(Act))
     parts = [f"{what} by {door} {outcome} {count}" for (what, door, outcome), count in sorted(counts.items())]
     yield f"acts      {len(history.of(Act))}: " + ", ".join(parts)
+    yield from answers_to_acts(history, faults)
     names = collections.Counter(notice.name for notice in history.of(Notice))
     if names:
         yield "told      " + ", ".join(f"{name} {count}" for name, count in sorted(names.items()))
 
 
+def answers_to_acts(history, faults):
+    """What those were told who acted by a request."""
+    asked = [act for act in history.of(Act) if act.door != "command"]
+    counts = collections.Counter((act.door, bool(faults.around(act.begin, act.end)), act.answer) for act in asked)
+    for door, disturbed in sorted({(door, disturbed) for door, disturbed, _ in counts}):
+        told = [f"{answer} {count}" for (*of, answer), count in sorted(counts.items()) if of == [door, disturbed]]
+        yield f"  {f'{door}, {in_words(disturbed)}':<14}{', '.join(told)}"
+
+
 def latencies(history, faults):
-    kinds = [("T0 by API", ("api", "form")), ("T0 by command", ("command",))]
+    kinds = [("T0 by API", ("api", "form")), ("T0 by SCIM", ("scim",)), ("T0 by command", ("command",))]
     for name, doors in kinds:
         for disturbed in (False, True):
             times = [

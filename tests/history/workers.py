@@ -14,8 +14,13 @@ from people import basic
 from record import Check, now
 from wire import FORM
 
-CHECK_DOORS = ("me", "verify", "introspect")
+CHECK_DOORS = ("me", "verify", "introspect", "management")
 STREAM_DOORS = ("events", "revocations")
+DOORS_OF = {
+    "pat": ("me", "verify", "introspect"),
+    "session": ("me", "verify", "introspect"),
+    "api_key": ("management", "introspect"),
+}
 ACTORS = 4
 # How many pages are open at a time.
 PAGES = 12
@@ -26,7 +31,7 @@ class Load:
 
     def __init__(self, cluster, people, history, options, service):
         self.cluster, self.people, self.history, self.options = cluster, people, history, options
-        self.doors = [door for door in CHECK_DOORS if door in options.doors]
+        self.doors = {kind: [door for door in doors if door in options.doors] for kind, doors in DOORS_OF.items()}
         self.service = service and ("Authorization", basic(service))
         self.stop, self.calm = threading.Event(), threading.Event()
         self.actors = ACTORS
@@ -75,7 +80,7 @@ class Load:
     def probe(self, helds):
         """Has these checked at every door of every node at once: nothing waits for it."""
         for waiting in self.urgent:
-            pairs = [(held, door) for held in helds for door in self.doors]
+            pairs = [(held, door) for held in helds for door in self.doors[held.kind]]
             waiting.put(pairs)
             waiting.put(pairs[::-1])
 
@@ -95,7 +100,8 @@ class Checker:
             try:
                 pairs = waiting.get(timeout=self.pause)
             except queue.Empty:
-                self.check(self.load.people.some_held(self.random), self.random.choice(self.load.doors))
+                held = self.load.people.some_held(self.random)
+                self.check(held, self.random.choice(self.load.doors[held.kind]))
                 continue
             for held, door in pairs:
                 if not self.load.stop.is_set():
@@ -120,6 +126,9 @@ class Checker:
         if door == "introspect":
             body = urllib.parse.urlencode({"token": held.secret}).encode()
             return wire.request("POST", "/oauth2/introspect", [self.load.service, FORM], body)
+        if door == "management":
+            shown = [("Mendix-Username", held.email), ("Mendix-ApiKey", held.secret)]
+            return wire.request("GET", f"/legacy-api/1/users/by-email/{held.email}", shown)
         scheme = "MxToken" if door == "me" else "Bearer"
         shown = ("Authorization", f"{scheme} {held.secret}") if is_pat else ("Cookie", f"offboard={held.secret}")
         return wire.request("GET", "/api/v1/me" if door == "me" else "/verify", [shown])

@@ -161,7 +161,7 @@ pub struct Tx<'t>(Inner<'t>);
 enum Inner<'t> {
     Sqlite(&'t mut rusqlite::Connection),
     PostgresRead(&'t deadpool_postgres::Object),
-    PostgresWrite(deadpool_postgres::Transaction<'t>),
+    PostgresWrite(postgres::transaction::Transaction<'t>),
 }
 
 impl Tx<'_> {
@@ -170,7 +170,10 @@ impl Tx<'_> {
         match &mut self.0 {
             Inner::Sqlite(connection) => sqlite::statement::rows(connection, sql, parameters),
             Inner::PostgresRead(client) => postgres::statement::rows(*client, sql, parameters).await,
-            Inner::PostgresWrite(transaction) => postgres::statement::rows(transaction, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => {
+                let client = transaction.client();
+                transaction.run(postgres::statement::rows(client, sql, parameters)).await
+            }
         }
     }
 
@@ -179,7 +182,10 @@ impl Tx<'_> {
         match &mut self.0 {
             Inner::Sqlite(connection) => sqlite::statement::rows(connection, sql, parameters),
             Inner::PostgresRead(client) => postgres::statement::rows_once(*client, sql, parameters).await,
-            Inner::PostgresWrite(transaction) => postgres::statement::rows_once(transaction, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => {
+                let client = transaction.client();
+                transaction.run(postgres::statement::rows_once(client, sql, parameters)).await
+            }
         }
     }
 
@@ -214,7 +220,10 @@ impl Tx<'_> {
         match &mut self.0 {
             Inner::Sqlite(connection) => sqlite::statement::all(connection, statements),
             Inner::PostgresRead(_) => Err(Error::Broken("a read tried to write".to_owned())),
-            Inner::PostgresWrite(transaction) => postgres::statement::all(transaction, statements).await,
+            Inner::PostgresWrite(transaction) => {
+                let client = transaction.client();
+                transaction.run(postgres::statement::all(client, statements)).await
+            }
         }
     }
 
@@ -230,7 +239,10 @@ impl Tx<'_> {
         match &mut self.0 {
             Inner::Sqlite(_) => sqlite::changes::list_after(self, after).await,
             Inner::PostgresRead(client) => postgres::changes::list_after(*client, after).await,
-            Inner::PostgresWrite(transaction) => postgres::changes::list_after(transaction, after).await,
+            Inner::PostgresWrite(transaction) => {
+                let client = transaction.client();
+                transaction.run(postgres::changes::list_after(client, after)).await
+            }
         }
     }
 
@@ -239,7 +251,10 @@ impl Tx<'_> {
         match &mut self.0 {
             Inner::Sqlite(_) => sqlite::changes::prune(self).await,
             Inner::PostgresRead(_) => Err(Error::Broken("a read tried to prune".to_owned())),
-            Inner::PostgresWrite(transaction) => postgres::changes::prune(transaction).await,
+            Inner::PostgresWrite(transaction) => {
+                let client = transaction.client();
+                transaction.run(postgres::changes::prune(client)).await
+            }
         }
     }
 
@@ -248,7 +263,19 @@ impl Tx<'_> {
         match &mut self.0 {
             Inner::Sqlite(connection) => sqlite::statement::execute(connection, sql, parameters),
             Inner::PostgresRead(_) => Err(Error::Broken(format!("a read tried to write: {sql}"))),
-            Inner::PostgresWrite(transaction) => postgres::statement::execute(transaction, sql, parameters).await,
+            Inner::PostgresWrite(transaction) => {
+                let client = transaction.client();
+                transaction.run(postgres::statement::execute(client, sql, parameters)).await
+            }
+        }
+    }
+
+    /// As [`Tx::execute_one`], for a statement behind which nothing may be to come: it takes hold with what comes next, or with
+    /// the commit, and its failure is that of what it goes with.
+    pub(in crate::store) async fn execute_one_later(&mut self, sql: &str, parameters: Vec<Value>) -> Result<()> {
+        match &mut self.0 {
+            Inner::PostgresWrite(transaction) => transaction.defer(sql, parameters).await,
+            Inner::Sqlite(_) | Inner::PostgresRead(_) => self.execute_one(sql, &parameters).await,
         }
     }
 

@@ -16,6 +16,7 @@ mod connect;
 mod membership;
 mod notice;
 pub(super) mod statement;
+pub(super) mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +33,7 @@ use connect::{Connector, SESSION, chain};
 pub(in crate::store) use membership::{Membership, Notices};
 pub(in crate::store) use notice::Round;
 use notice::late;
-use statement::classify;
+use transaction::Transaction;
 
 /// The longest that one try of an operation may take, once it has a connection.
 const TRY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -132,9 +133,9 @@ impl Postgres {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let mut client = self.pool.load_full().get().await.map_err(unavailable)?;
+            let client = self.pool.load_full().get().await.map_err(unavailable)?;
             let mut committing = false;
-            match within_timeout(transact(&mut client, &work, prove, &mut committing)).await {
+            match within_timeout(transact(&client, &work, prove, &mut committing)).await {
                 Err(Error::Conflict(_)) if attempt < ATTEMPTS => {}
                 Err(Error::Unavailable(reason)) => {
                     let lost_before_commit = lost(&client, &reason) && !committing;
@@ -177,20 +178,19 @@ fn pool(connector: &Connector, connections: usize, server: Option<String>) -> Re
 
 /// One try. Dropping the transaction unfinished rolls it back.
 async fn transact<T>(
-    client: &mut Object,
+    client: &Object,
     work: &impl AsyncFn(&mut Tx<'_>) -> Result<T>,
     prove: bool,
     committing: &mut bool,
 ) -> Result<T> {
-    let transaction = client.transaction().await.map_err(|error| classify(&error))?;
-    let mut tx = Tx(Inner::PostgresWrite(transaction));
+    let mut tx = Tx(Inner::PostgresWrite(Transaction::new(client)));
     let value = work(&mut tx).await?;
     if prove {
         tx.prove().await?;
     }
     if let Inner::PostgresWrite(transaction) = tx.0 {
         *committing = true;
-        transaction.commit().await.map_err(|error| classify(&error))?;
+        transaction.commit().await?;
     }
     Ok(value)
 }

@@ -24,7 +24,8 @@ pub(in crate::store::engine) async fn rows_once(
     Ok(answer(client, &statement, parameters).await?.rows)
 }
 
-async fn answer(
+/// What a statement that was prepared gives.
+pub(super) async fn answer(
     client: &impl deadpool_postgres::GenericClient,
     statement: &tokio_postgres::Statement,
     parameters: &[Value],
