@@ -134,3 +134,18 @@ fn every_configuration_key_stands_in_the_readme() {
         assert!(readme.contains(&row), "README.md lacks the row {row}");
     }
 }
+
+#[test]
+fn every_test_that_stands_as_proof_in_the_docs_is_there() {
+    let tests: String = sources(&root().join("tests")).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let docs = fs::read_to_string(root().join("docs/scim.md")).unwrap();
+    let proof = docs.split("## IPSIE AL1").last().unwrap();
+    let is_sentence = |name: &&str| {
+        name.matches('_').count() > 3 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let named: Vec<&str> = proof.split('`').skip(1).step_by(2).filter(is_sentence).collect();
+    assert!(named.len() > 20);
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}

@@ -15,11 +15,15 @@ ALTER TABLE users ADD COLUMN former_key TEXT COLLATE "C";
 ALTER TABLE users ADD COLUMN attributes TEXT;
 ALTER TABLE users ADD COLUMN revision BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE users ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0;
+-- Through which door the user was made; NULL is one that makes no others.
+ALTER TABLE users ADD COLUMN made_door TEXT;
 -- Through which door the status was last changed.
 ALTER TABLE users ADD COLUMN status_door TEXT;
 ALTER TABLE users ADD COLUMN deleted_at BIGINT;
 -- The program derives what is searched for anew, `user_values` among it.
 UPDATE users SET updated_at = status_since, name_key = NULL;
+-- Nobody was stopped by SCIM before.
+UPDATE users SET status_door = 'console' WHERE status <> 'active';
 CREATE UNIQUE INDEX users_by_user_name ON users (company_id, COALESCE(user_name_key, email_key)) WHERE deleted_at IS NULL;
 CREATE INDEX deleted_users_by_name ON users (company_id, user_name_key) WHERE deleted_at IS NOT NULL;
 CREATE INDEX deleted_users_by_address ON users (company_id, former_key) WHERE deleted_at IS NOT NULL;
@@ -38,7 +42,7 @@ CREATE TABLE user_values (
     value TEXT COLLATE "C",
     number BIGINT
 );
-CREATE INDEX user_values_of_user ON user_values (user_id, attribute);
+CREATE INDEX user_values_of_user ON user_values (user_id, attribute, element, path);
 CREATE INDEX user_values_of_company ON user_values (company_id, path, value, user_id);
 
 CREATE TABLE user_groups (

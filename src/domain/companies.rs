@@ -245,7 +245,7 @@ async fn apply(
             done(serde_json::json!({"from": found.provider_is_authority, "to": is_authority}))
         }
         Change::Guard { doors, count, percent, window } => {
-            let guard = Guard { doors: *doors, count: *count, percent: *percent, window: *window, ..found.guard };
+            let guard = Guard { doors: *doors, count: *count, percent: *percent, window: *window, confirmed: None };
             if guard == found.guard {
                 return Ok(Ok(None));
             }

@@ -16,7 +16,7 @@ use crate::store::{self, Tx, companies, groups, people, users};
 /// The most characters of a description.
 const DESCRIPTION_LENGTH: usize = 1000;
 /// The most members of a group that gives rights: each of them is looked at when it changes.
-const MEMBERS_WITH_RIGHTS: u64 = 10_000;
+const MEMBERS_WITH_RIGHTS: u64 = 1_000;
 /// How many members are read at once.
 const PAGE: i64 = 1000;
 
@@ -81,9 +81,6 @@ impl Directory {
         let subject = Some(Subject::Group(group));
         self.require(caller, Action::CreateGroup, subject).await?;
         guards::reaches(caller, company)?;
-        if !new.rights.is_empty() && !may_give_rights(caller) {
-            return Err(self.refuse(caller, Action::CreateGroup, subject, Refusal::NotAdmin).await);
-        }
         let draft = self.draft(caller, Action::CreateGroup, subject, Note::default());
         let now = draft.now();
         let made = Group {
@@ -104,6 +101,12 @@ impl Directory {
             .store
             .write(async move |tx| {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
+                    return Ok(Err(refusal.into()));
+                }
+                let blank = Group { rights: Rights::default(), ..made.clone() };
+                let rights = [Edit::SetRights(made.rights)];
+                if let Err(refusal) = may_edit(tx, &caller, &blank, &rights).await? {
+                    draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
                 groups::insert(tx, &made).await?;
@@ -166,22 +169,25 @@ impl Directory {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
                 }
-                let own = audit::company_of(&caller).unwrap_or(company);
-                let found = if own == company { groups::lock(tx, company, id).await? } else { None };
-                let Some(before) = found else { return Ok(Err(unknown(id))) };
+                if audit::company_of(&caller).is_some_and(|own| own != company) {
+                    return Ok(Err(unknown(id)));
+                }
+                lock_touched(tx, company, id, &checked).await?;
+                let Some(before) = groups::lock(tx, company, id).await? else { return Ok(Err(unknown(id))) };
                 if expected.is_some_and(|expected| expected != before.revision) {
                     return Ok(Err(Refusal::Outdated.into()));
                 }
-                if let Err(refusal) = may_edit(&caller, &before, &checked) {
+                if let Err(refusal) = may_edit(tx, &caller, &before, &checked).await? {
                     draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
                 let admins = admins_before(tx, &before).await?;
-                let mut change = Change { group: before.clone(), touched: Vec::new(), added: 0, removed: 0 };
+                let mut change =
+                    Change { group: before.clone(), rights: before.rights, touched: Vec::new(), added: 0, removed: 0 };
                 for edit in &checked {
                     change.apply(tx, edit).await?;
                 }
-                let Change { mut group, mut touched, added, removed } = change;
+                let Change { mut group, mut touched, added, removed, .. } = change;
                 if group == before && added + removed == 0 {
                     return Ok(Ok(before));
                 }
@@ -235,13 +241,15 @@ impl Directory {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
                 }
-                let own = audit::company_of(&caller).unwrap_or(company);
-                let found = if own == company { groups::lock(tx, company, id).await? } else { None };
-                let Some(group) = found else { return Ok(Err(unknown(id))) };
+                if audit::company_of(&caller).is_some_and(|own| own != company) {
+                    return Ok(Err(unknown(id)));
+                }
+                lock_touched(tx, company, id, &[Edit::RemoveAll]).await?;
+                let Some(group) = groups::lock(tx, company, id).await? else { return Ok(Err(unknown(id))) };
                 if expected.is_some_and(|expected| expected != group.revision) {
                     return Ok(Err(Refusal::Outdated.into()));
                 }
-                if let Err(refusal) = may_edit(&caller, &group, &[Edit::RemoveAll]) {
+                if let Err(refusal) = may_edit(tx, &caller, &group, &[Edit::RemoveAll]).await? {
                     draft.refused(tx, Some(company), &refusal).await?;
                     return Ok(Err(refusal.into()));
                 }
@@ -279,12 +287,20 @@ impl Directory {
     /// # Errors
     /// [`Error::NotFound`] when there is none.
     pub async fn find_group(&self, company: CompanyId, key: &str) -> Result<Group, Error> {
-        let name = key.trim().to_owned();
-        let find = async move |tx: &mut Tx<'_>| match GroupId::parse(&name) {
-            Ok(id) => groups::find(tx, company, id).await,
-            Err(_) => groups::find_by_name(tx, company, &name).await,
-        };
-        self.store.read(find).await?.ok_or_else(|| Error::NotFound(Unknown::Group(key.trim().to_owned())))
+        match GroupId::parse(key.trim()) {
+            Ok(id) => self.group(company, id).await,
+            Err(_) => self.find_group_by_name(company, key).await,
+        }
+    }
+
+    /// The group of a company with this name, in whatever case.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn find_group_by_name(&self, company: CompanyId, name: &str) -> Result<Group, Error> {
+        let wanted = text::storable(name.trim());
+        let find = async move |tx: &mut Tx<'_>| groups::find_by_name(tx, company, &wanted).await;
+        self.store.read(find).await?.ok_or_else(|| Error::NotFound(Unknown::Group(name.trim().to_owned())))
     }
 
     /// Groups of a company whose name holds a text, by name, from a place on; and how many there are.
@@ -298,7 +314,7 @@ impl Directory {
         offset: u64,
         limit: Option<u64>,
     ) -> Result<(Vec<Group>, u64), Error> {
-        let search = search.to_owned();
+        let search = text::storable(search);
         let (offset, limit) = (number(offset), limit.map_or(i64::MAX, number));
         let list = async move |tx: &mut Tx<'_>| groups::list(tx, company, &search, offset, limit).await;
         Ok(self.store.read(list).await?)
@@ -377,6 +393,8 @@ impl Directory {
 /// A group as it becomes, edit by edit.
 struct Change {
     group: Group,
+    /// What it gave before.
+    rights: Rights,
     touched: Vec<UserId>,
     added: u64,
     removed: u64,
@@ -393,7 +411,7 @@ impl Change {
             Edit::Add(users) => self.add(tx, users).await?,
             Edit::Remove(users) => self.remove(tx, users).await?,
             Edit::RemoveAll => {
-                if !self.group.rights.is_empty() {
+                if self.gives_rights() {
                     self.touched.extend(all_members(tx, self.group.id).await?);
                 }
                 let removed = groups::remove_all(tx, self.group.id).await?;
@@ -429,8 +447,13 @@ impl Change {
         Ok(())
     }
 
+    /// Whether membership gives something, or did.
+    fn gives_rights(&self) -> bool {
+        !self.group.rights.is_empty() || !self.rights.is_empty()
+    }
+
     fn touch(&mut self, users: &[UserId]) {
-        if !self.group.rights.is_empty() {
+        if self.gives_rights() {
             self.touched.extend_from_slice(users);
         }
     }
@@ -461,7 +484,8 @@ async fn settle_all(tx: &mut Tx<'_>, of: &[UserId], draft: &audit::Draft) -> sto
     for id in of {
         let Some(user) = users::lock(tx, *id, None).await? else { continue };
         let now: Timestamp = draft.now();
-        let role = rights::settle(tx, &user, now).await?;
+        let own = users::find_own_role(tx, *id).await?;
+        let role = rights::settle(tx, &user, own, now).await?;
         if role != user.role {
             let detail = serde_json::json!({"from": user.role.as_str(), "to": role.as_str(), "by": "group"});
             let entry = draft.beside(Action::SetRole, Subject::User(*id));
@@ -471,39 +495,76 @@ async fn settle_all(tx: &mut Tx<'_>, of: &[UserId], draft: &audit::Draft) -> sto
     Ok(())
 }
 
-/// What the caller's door and role let him change about this group.
-fn may_edit(caller: &Caller, group: &Group, edits: &[Edit]) -> Result<(), Refusal> {
+/// What the caller's door and role, as it is now, let him change about this group.
+async fn may_edit(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    group: &Group,
+    edits: &[Edit],
+) -> store::Result<Result<(), Refusal>> {
+    let role = match &caller.actor {
+        Actor::User(identity) => users::find(tx, identity.user).await?.map_or(Role::Member, |user| user.role),
+        Actor::Operator | Actor::BreakGlass(_) => Role::MendixAdmin,
+        Actor::Provisioner(_) => Role::Member,
+    };
     let changes_membership = edits.iter().any(Edit::is_membership);
     let changes_rights = edits.iter().any(|edit| matches!(edit, Edit::SetRights(rights) if *rights != group.rights));
     let changes_itself =
         edits.iter().any(|edit| matches!(edit, Edit::Rename(_) | Edit::Describe(_) | Edit::SetExternalId(_)));
-    if changes_rights && !may_give_rights(caller) {
-        return Err(Refusal::NotAdmin);
+    let by_key = matches!(&caller.actor, Actor::User(identity) if matches!(identity.credential, Credential::ApiKey(_)));
+    if changes_rights && (by_key || !role.is_admin()) {
+        return Ok(Err(Refusal::NotAdmin));
     }
     if group.locked && caller.origin.door == Door::Console && (changes_membership || changes_itself) {
-        return Err(Refusal::GroupLocked);
+        return Ok(Err(Refusal::GroupLocked));
     }
-    if let Actor::User(identity) = &caller.actor
-        && matches!(identity.credential, Credential::ApiKey(_))
-    {
-        if edits.iter().any(|edit| !edit.is_membership()) && identity.role < Role::CompanyManager {
-            return Err(Refusal::NeedsRole(Role::CompanyManager));
+    if by_key {
+        if edits.iter().any(|edit| !edit.is_membership()) && role < Role::CompanyManager {
+            return Ok(Err(Refusal::NeedsRole(Role::CompanyManager)));
         }
         // Else a manager could make himself, or a friend, an admin.
-        if !group.rights.is_empty() && !identity.role.is_admin() {
-            return Err(Refusal::NotAdmin);
+        if !group.rights.is_empty() && !role.is_admin() {
+            return Ok(Err(Refusal::NotAdmin));
         }
     }
-    Ok(())
+    let makes_admins = edits.iter().any(|edit| match edit {
+        Edit::SetRights(rights) => rights.role == Some(Role::MendixAdmin) && !group.locked,
+        Edit::Add(_) | Edit::Replace(_) => group.rights.role == Some(Role::MendixAdmin),
+        _ => false,
+    });
+    if makes_admins && guards::admins_are_managed(tx, caller, group.company).await? {
+        return Ok(Err(Refusal::ManagedByProvider));
+    }
+    Ok(Ok(()))
 }
 
-/// Only a Mendix Admin, and the operator, says what membership gives: whoever may keep groups could give himself anything.
-fn may_give_rights(caller: &Caller) -> bool {
-    match &caller.actor {
-        Actor::Operator | Actor::BreakGlass(_) => true,
-        Actor::User(identity) => identity.role.is_admin() && matches!(identity.credential, Credential::Session(_)),
-        Actor::Provisioner(_) => false,
+/// Locks whoever an edit of a group that gives rights may touch, in the order that every transaction keeps: users, then the
+/// company, then groups.
+async fn lock_touched(tx: &mut Tx<'_>, company: CompanyId, id: GroupId, edits: &[Edit]) -> store::Result<()> {
+    let Some(group) = groups::find(tx, company, id).await? else { return Ok(()) };
+    let gives = !group.rights.is_empty() || edits.iter().any(|edit| matches!(edit, Edit::SetRights(_)));
+    if !gives || group.member_count > MEMBERS_WITH_RIGHTS {
+        return Ok(());
     }
+    let mut touched = Vec::new();
+    for edit in edits {
+        match edit {
+            Edit::Add(users) | Edit::Remove(users) => touched.extend_from_slice(users),
+            Edit::Replace(users) => {
+                touched.extend_from_slice(users);
+                touched.extend(all_members(tx, id).await?);
+            }
+            Edit::RemoveAll | Edit::SetRights(_) => touched.extend(all_members(tx, id).await?),
+            Edit::Rename(_) | Edit::Describe(_) | Edit::Lock(_) | Edit::SetExternalId(_) => {}
+        }
+    }
+    let touched = distinct(touched);
+    if touched.len() as u64 <= 2 * MEMBERS_WITH_RIGHTS {
+        for user in touched {
+            users::lock(tx, user, Some(company)).await?;
+        }
+    }
+    companies::lock(tx, company).await
 }
 
 fn few_enough(group: &Group) -> Result<(), Error> {

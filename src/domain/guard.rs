@@ -9,7 +9,7 @@ use crate::model::clock::Timestamp;
 use crate::model::company::{Confirmation, Guard};
 use crate::model::id::{CompanyId, UserId};
 use crate::model::user::{Status, User};
-use crate::store::people::Person;
+use crate::store::people::{self, Person};
 use crate::store::{self, Tx, companies, departures};
 
 /// The most people that one confirmation lets go.
@@ -68,8 +68,8 @@ pub(super) async fn count(tx: &mut Tx<'_>, user: &User, now: Timestamp) -> store
 pub(super) async fn comes_and_goes(tx: &mut Tx<'_>, person: &Person, now: Timestamp) -> store::Result<bool> {
     let user = &person.user;
     let begin = now.before(companies::find_guard(tx, user.company).await?.window);
-    Ok(person.attributes.is_some()
-        && user.created_at > begin
+    Ok(user.created_at > begin
+        && people::was_made_since(tx, user.id, Door::Scim, begin).await?
         && departures::count_new(tx, user.company, begin, Guard::FEW + 1).await? <= Guard::FEW)
 }
 

@@ -7,7 +7,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::scope::Scope;
 use crate::model::user::{Role, Status, User};
-use crate::store::{self, Tx, companies, people, services, sessions, tokens, users};
+use crate::store::{self, Tx, companies, groups, people, services, sessions, tokens, users};
 
 /// Who may do something. The host's operator may do everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +197,12 @@ pub(super) async fn caller_may_still(
         Some(user) => person_may(&Identity { role: user.role, ..(**identity).clone() }, action, owner),
         None => Err(Refusal::CallerEnded),
     })
+}
+
+/// Whether this caller may not make or unmake Mendix Admins, because an identity provider says who is one. The operator may.
+pub(super) async fn admins_are_managed(tx: &mut Tx<'_>, caller: &Caller, company: CompanyId) -> store::Result<bool> {
+    let keeps = matches!(caller.actor, Actor::Operator | Actor::Provisioner(_));
+    Ok(!keeps && !groups::list_of_admins(tx, company).await?.is_empty())
 }
 
 /// Keeps an identity provider from letting back in whom somebody else stopped, unless the company says that it may.

@@ -53,10 +53,12 @@ impl Directory {
     /// # Errors
     /// Those of the store; what was not written is kept for the next call.
     pub async fn write_legacy_calls(&self) -> Result<(), Error> {
-        let waiting: Vec<_> = self.legacy_calls.lock().drain().collect();
+        let mut waiting: Vec<_> = self.legacy_calls.lock().drain().collect();
         if waiting.is_empty() {
             return Ok(());
         }
+        // Sorted, so that two nodes lock rows in the same order.
+        waiting.sort_unstable_by_key(|(key, _)| *key);
         let noted: Vec<_> = waiting.iter().map(|((key, call), noted)| (*key, (*call).to_owned(), *noted)).collect();
         let written = self
             .store

@@ -1,7 +1,7 @@
 //! The users of the caller's company as an admin sees them: in lists, and one by one with all that is live.
 
 use super::{Directory, Error, Refusal, audit, guards, rights, transitions};
-use crate::model::actor::{Actor, Caller};
+use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::id::{CompanyId, UserId};
 use crate::model::text;
@@ -188,8 +188,7 @@ impl Directory {
                 let given = groups::rights_of(tx, target).await?;
                 let after = role.max(given.role.unwrap_or(Role::Member));
                 let is_managed = (own.is_admin() || role.is_admin())
-                    && !matches!(caller.actor, Actor::Operator)
-                    && !groups::list_of_admins(tx, user.company).await?.is_empty();
+                    && guards::admins_are_managed(tx, &caller, user.company).await?;
                 let refused = match user.status {
                     _ if is_managed => Err(Refusal::ManagedByProvider),
                     // Who is not active may lose a role, and gets none.
@@ -203,7 +202,7 @@ impl Directory {
                 }
                 let now = draft.now();
                 users::set_own_role(tx, target, role).await?;
-                rights::settle(tx, &user, now).await?;
+                rights::settle(tx, &user, own, now).await?;
                 let detail = serde_json::json!({"from": own.as_str(), "to": role.as_str()});
                 draft.done(tx, now, Some(user.company), Some(detail)).await?;
                 Ok(Ok(User { role: after, ..user }))

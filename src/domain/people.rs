@@ -4,13 +4,14 @@ use serde_json::{Map, Value};
 
 use super::transitions::Transition;
 use super::{Directory, Error, Refusal, Unknown, audit, guard, guards, transitions};
-use crate::model::actor::Caller;
+use crate::model::actor::{Caller, Door};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{self, CompanyId, GroupId, UserId};
-use crate::model::scim::fault::Fault;
+use crate::model::scim::fault::{Fault, FaultKind};
 use crate::model::scim::profile::{self, Profile};
+use crate::model::text;
 use crate::model::user::{Role, Status, User};
 use crate::store::{self, Tx, companies, groups, people, users};
 
@@ -153,7 +154,7 @@ impl Directory {
                         }
                     }
                 }
-                match rewrite(tx, &person, &profile, &draft).await? {
+                match rewrite(tx, &caller, &person, &profile, &draft).await? {
                     Outcome::Done(()) => {}
                     Outcome::Failed(error) => return Ok(Err(error)),
                 }
@@ -216,8 +217,9 @@ impl Directory {
                 if is_new {
                     guard::forget(tx, target).await?;
                 }
-                groups::remove_user(tx, target, now).await?;
+                // Hidden first: who is just being added to a group is waited for, and then removed.
                 people::hide(tx, target, now).await?;
+                groups::remove_user(tx, target, now).await?;
                 draft.done(tx, now, Some(company), None).await?;
                 Ok(Ok(transition))
             })
@@ -300,7 +302,7 @@ impl Directory {
         offset: u64,
         limit: Option<u64>,
     ) -> Result<(Vec<UserId>, u64), Error> {
-        let search = search.trim().to_owned();
+        let search = text::storable(search.trim());
         let (offset, limit) = (number(offset), limit.map_or(i64::MAX, number));
         let list = async move |tx: &mut Tx<'_>| people::list_colleagues(tx, company, &search, offset, limit).await;
         Ok(self.store.read(list).await?)
@@ -338,6 +340,7 @@ async fn is_taken(tx: &mut Tx<'_>, user: &User, before: Option<&Person>, user_na
 /// Writes what is said of a user now, if it is something else than before.
 async fn rewrite(
     tx: &mut Tx<'_>,
+    caller: &Caller,
     person: &Person,
     profile: &Profile,
     draft: &audit::Draft,
@@ -351,15 +354,57 @@ async fn rewrite(
     if is_taken(tx, &user, Some(person), &profile.user_name).await? {
         return Ok(Outcome::Failed(taken()));
     }
+    let renames = user.email.key() != person.user.email.key() || profile.user_name != person.user_name;
+    if renames && let Some(why) = keeps_name(tx, person, &user, caller).await? {
+        draft.refused_for(tx, Some(user.company), "name_kept", None).await?;
+        return Ok(Outcome::Failed(Fault::new(FaultKind::Mutability, why).into()));
+    }
+    if renames && let Err(refusal) = guards::may_come_back(tx, caller, &user, &profile.user_name).await? {
+        draft.refused(tx, Some(user.company), &refusal).await?;
+        return Ok(Outcome::Failed(refusal.into()));
+    }
     let now: Timestamp = draft.now();
     if user.email.key() != person.user.email.key() {
         // A link that went to the address of before opens nothing any more.
         store::links::end_all_of(tx, user.id, now, crate::model::link::EndReason::Replaced).await?;
     }
     people::describe(tx, person, &user, profile, now).await?;
-    let detail = serde_json::json!({"changed": changed});
+    let detail = serde_json::json!({
+        "changed": changed,
+        "userName": {"from": person.user_name, "to": profile.user_name},
+        "email": {"from": person.user.email.to_show(), "to": user.email.to_show()},
+        "name": {"from": person.user.name, "to": user.name},
+    });
     draft.done(tx, now, Some(user.company), Some(detail)).await?;
     Ok(Outcome::Done(()))
+}
+
+/// Why an identity provider may not give a user another name or address, if it may not: who may do something with others
+/// would be whoever reads the mail of the new address, and who was stopped by hand would come back under the old one.
+async fn keeps_name(
+    tx: &mut Tx<'_>,
+    person: &Person,
+    user: &User,
+    caller: &Caller,
+) -> store::Result<Option<&'static str>> {
+    if caller.origin.door != Door::Scim
+        || companies::find(tx, user.company).await?.is_some_and(|company| company.provider_is_authority)
+    {
+        return Ok(None);
+    }
+    let is_stopped = person.user.status != Status::Active
+        && users::find_status_door(tx, user.id).await?.is_some_and(|door| door != Door::Scim);
+    if is_stopped {
+        return Ok(Some("the user was stopped by an administrator, and keeps name and address"));
+    }
+    let moves = user.email.key() != person.user.email.key();
+    let has_rights = person.user.role > Role::Member || !users::find_granted(tx, user.id).await?.is_empty();
+    let owner = companies::find_owner_of_domain(tx, user.email.domain()).await?;
+    let is_foreign = moves && has_rights && owner != Some(user.company);
+    Ok(is_foreign.then_some(
+        "the user has rights, and the new address is in no domain of the company: an administrator has to say that the \
+         identity provider is the authority, or add the domain",
+    ))
 }
 
 /// The names of the attributes that are something else now.

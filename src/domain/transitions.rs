@@ -9,7 +9,7 @@
 //! — is a success that changes nothing: no new time stamp, no audit entry.
 
 use super::{Directory, Error, Refusal, audit, guard, guards, sessions};
-use crate::model::actor::Caller;
+use crate::model::actor::{Caller, Door};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
@@ -110,6 +110,7 @@ impl Directory {
                 let mut decision = decide(tx, &caller, target, action, &draft, request.confirmed).await?;
                 match &mut decision {
                     Ok(transition) if request.dry_run => foresee(tx, transition, &draft, limits).await?,
+                    Ok(transition) if stays_deactivated(transition) => outrank(tx, transition, &caller, &draft).await?,
                     Ok(transition) if transition.changed() => apply(tx, transition, &caller, &draft, limits).await?,
                     Err(denied) if !request.dry_run => {
                         draft.refused(tx, denied.company, &denied.refusal).await?;
@@ -171,6 +172,23 @@ pub(super) async fn decide(
     }
     let at = if user.status == to { user.status_since } else { draft.now() };
     Ok(Ok(Transition { user, to, at, sessions_ended: 0, tokens_revoked: 0, is_counted }))
+}
+
+/// Whether somebody is deactivated who was so before.
+fn stays_deactivated(transition: &Transition) -> bool {
+    !transition.changed() && transition.to == Status::Deactivated
+}
+
+/// Notes that whom SCIM had deactivated is now deactivated by hand too: a sync does not let him back in any more. Nothing
+/// else changes, the time stamp least of all.
+async fn outrank(tx: &mut Tx<'_>, transition: &Transition, caller: &Caller, draft: &audit::Draft) -> store::Result<()> {
+    let (user, door) = (&transition.user, caller.origin.door);
+    if door == Door::Scim || users::find_status_door(tx, user.id).await? != Some(Door::Scim) {
+        return Ok(());
+    }
+    users::note_door(tx, user.id, door).await?;
+    let detail = serde_json::json!({"from": user.status.as_str(), "to": user.status.as_str(), "outranks": "scim"});
+    draft.done(tx, draft.now(), Some(user.company), Some(detail)).await
 }
 
 /// The status after an act, which may be the same; `None` when the act does not fit the status.

@@ -11,7 +11,7 @@ use crate::model::email::Email;
 use crate::model::id::{self, CompanyId, SessionId, UserId};
 use crate::model::user::{Role, Status, User};
 use crate::model::{link, session, text};
-use crate::store::{self, Tx, companies, groups, links, users};
+use crate::store::{self, Tx, companies, links, people, users};
 
 /// A user to be made.
 #[derive(Debug, Clone)]
@@ -91,8 +91,7 @@ impl Directory {
                     return Ok(Err(Error::from(refusal)));
                 }
                 let makes_admins = planned.iter().any(|(user, _)| user.role.is_admin());
-                let is_operator = matches!(caller.actor, Actor::Operator);
-                if makes_admins && !is_operator && !groups::list_of_admins(tx, company).await?.is_empty() {
+                if makes_admins && guards::admins_are_managed(tx, &caller, company).await? {
                     refused.refused(tx, Some(company), &Refusal::ManagedByProvider).await?;
                     return Ok(Err(Refusal::ManagedByProvider.into()));
                 }
@@ -272,6 +271,9 @@ async fn create(tx: &mut Tx<'_>, user: &User, draft: &audit::Draft) -> store::Re
             twin if twin.name == user.name && twin.role == user.role => Made::Unchanged(twin),
             _ => Made::Failed(Error::Exists(format!("a user with the address {}", user.email))),
         });
+    }
+    if people::find_by_user_name(tx, user.company, user.email.as_str()).await?.is_some() {
+        return Ok(Made::Failed(Error::Exists(format!("a user with the user name {}", user.email))));
     }
     let owner = companies::find_owner_of_domain(tx, user.email.domain()).await?;
     if owner.is_some_and(|owner| owner != user.company) {

@@ -54,6 +54,9 @@ impl Settings {
 /// How many look-ups run at once for addresses that are over their limit.
 const TURNS: usize = 2;
 
+/// How many lists by filter are read at once.
+const LISTS: usize = 8;
+
 /// The state of a running server; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -69,6 +72,8 @@ pub struct Parts {
     pub(super) limiter: Limiter,
     pub(super) scim_limiter: Limiter,
     pub(super) scim_bookmarks: Bookmarks,
+    /// Lists by filter at once: one may cost what thousands of checks do.
+    pub(super) scim_lists: Semaphore,
     pub(super) metrics: Metrics,
     pub(super) request_log: RequestLog,
     pub(super) assets: Assets,
@@ -97,6 +102,7 @@ impl App {
             limiter: Limiter::new(settings.rate_limit, settings.shared_limit.clone()),
             scim_limiter: Limiter::new(settings.scim_rate_limit, settings.shared_limit.clone()),
             scim_bookmarks: Bookmarks::new(),
+            scim_lists: Semaphore::new(LISTS),
             metrics: Metrics::new(),
             request_log: RequestLog::new(),
             assets: Assets::new(),

@@ -18,7 +18,8 @@ pub(super) async fn read(app: &App, request: Request) -> Result<Bytes, Failure> 
 pub(super) async fn read_json(app: &App, request: Request, limit: usize) -> Result<serde_json::Value, Failure> {
     let bytes = read_up_to(app, request, limit).await?;
     let wrong = |detail: String| Fault::new(FaultKind::InvalidSyntax, detail);
-    Ok(serde_json::from_slice(&bytes).map_err(|error| wrong(format!("the body is no JSON: {error}")))?)
+    let read: Result<Distinct, _> = serde_json::from_slice(&bytes);
+    Ok(read.map_err(|error| wrong(format!("the body is not as expected: {error}")))?.0)
 }
 
 async fn read_up_to(app: &App, request: Request, limit: usize) -> Result<Bytes, Failure> {
@@ -68,5 +69,71 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         }
 
         deserializer.deserialize_map(ObjectVisitor(std::marker::PhantomData))
+    }
+}
+
+/// Any JSON in which no object has two members of one name: which of them would count?
+struct Distinct(serde_json::Value);
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DistinctVisitor).map(Self)
+    }
+}
+
+struct DistinctVisitor;
+
+impl<'de> Visitor<'de> for DistinctVisitor {
+    type Value = serde_json::Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(serde_json::Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E: de::Error>(self, value: String) -> Result<Self::Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Distinct(value)) = sequence.next_element()? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = serde_json::Map::new();
+        while let Some((name, Distinct(value))) = map.next_entry::<String, _>()? {
+            if members.contains_key(&name) {
+                return Err(A::Error::custom(format!("'{name}' is given twice")));
+            }
+            members.insert(name, value);
+        }
+        Ok(members.into())
     }
 }

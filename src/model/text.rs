@@ -45,6 +45,11 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{2028}'..='\u{2029}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// The same text as it can be looked for: PostgreSQL keeps no NUL, so nothing has one.
+pub fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// Folds case and Unicode normalisation: upper and then lower case takes 'ß' with 'SS' and 'ς' with 'Σ',
 /// NFKC takes the Kelvin sign with 'k'. Repeated until nothing changes, so that folding again changes nothing.
 pub fn fold(text: &str) -> String {

@@ -27,7 +27,7 @@ pub async fn count_active(tx: &mut Tx<'_>, company: CompanyId, limit: u64) -> Re
 /// How many active users an identity provider made since, counted up to a limit.
 pub async fn count_new(tx: &mut Tx<'_>, company: CompanyId, since: Timestamp, limit: u64) -> Result<u64> {
     const COUNT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE company_id = $1 AND created_at > $2 \
-        AND deleted_at IS NULL AND status = 'active' AND attributes IS NOT NULL LIMIT $3) counted";
+        AND deleted_at IS NULL AND status = 'active' AND made_door = 'scim' LIMIT $3) counted";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     Ok(tx.number(COUNT, &[company.0.into(), since.0.into(), limit.into()]).await?.unsigned_abs())
 }

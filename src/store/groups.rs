@@ -140,10 +140,13 @@ pub async fn add(tx: &mut Tx<'_>, group: &Group, users: &[UserId]) -> Result<u64
         let statement = |user: &UserId| Statement(ADD, vec![group.id.0.into(), user.0.into(), group.company.0.into()]);
         let statements: Vec<_> = chunk.iter().map(statement).collect();
         let answers = tx.all(&statements).await?;
-        for (user, answer) in chunk.iter().zip(answers) {
-            added += answer.changed;
-            // He is a member already, or nobody.
-            if answer.changed == 0 && tx.row(FIND, &[group.id.0.into(), user.0.into()]).await?.is_none() {
+        added += answers.iter().map(|answer| answer.changed).sum::<u64>();
+        // The others are members already, or nobody.
+        let others: Vec<&UserId> =
+            chunk.iter().zip(&answers).filter(|(_, answer)| answer.changed == 0).map(|(user, _)| user).collect();
+        let finds: Vec<_> = others.iter().map(|user| Statement(FIND, vec![group.id.0.into(), user.0.into()])).collect();
+        for (user, found) in others.iter().zip(tx.all(&finds).await?) {
+            if found.rows.is_empty() {
                 return Err(Error::Missing(user.0));
             }
         }
@@ -195,7 +198,7 @@ pub async fn list_member_ids(
 /// Up to `limit` members by address.
 pub async fn list_members(tx: &mut Tx<'_>, group: GroupId, offset: i64, limit: i64) -> Result<Vec<User>> {
     const LIST: &str = users::select!(
-        "WHERE id IN (SELECT user_id FROM group_members WHERE group_id = $1) \
+        "WHERE deleted_at IS NULL AND id IN (SELECT user_id FROM group_members WHERE group_id = $1) \
          ORDER BY email_key, id LIMIT $2 OFFSET $3"
     );
     tx.rows(LIST, &[group.0.into(), limit.into(), offset.into()]).await?.into_iter().map(user_of).collect()
@@ -209,7 +212,7 @@ pub async fn list_named_members(
     limit: i64,
 ) -> Result<Vec<(UserId, String)>> {
     const LIST: &str = "SELECT u.id, u.name FROM group_members m JOIN users u ON u.id = m.user_id \
-        WHERE m.group_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";
+        WHERE m.group_id = $1 AND m.user_id > $2 AND u.deleted_at IS NULL ORDER BY m.user_id LIMIT $3";
     let after = after.map_or(uuid::Uuid::nil(), |id| id.0);
     let rows = tx.rows(LIST, &[group.0.into(), after.into(), limit.into()]).await?;
     rows.into_iter().map(|mut row| Ok((UserId(row.get(0)?), row.get(1)?))).collect()

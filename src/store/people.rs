@@ -30,15 +30,13 @@ pub struct Person {
     pub revision: i64,
     /// When he was last changed.
     pub updated_at: Timestamp,
-    /// Through which door his status was last changed.
-    pub status_door: Option<Door>,
 }
 
 macro_rules! columns {
     () => {
         "users.id, users.company_id, users.email, users.name, users.role, users.status, users.status_since, \
              users.created_at, users.email_key, users.user_name, users.external_id, users.attributes, \
-             users.revision, users.updated_at, users.status_door"
+             users.revision, users.updated_at"
     };
 }
 
@@ -112,11 +110,12 @@ pub async fn describe(tx: &mut Tx<'_>, before: &Person, user: &User, profile: &P
 
 /// Adds a user whom an identity provider describes. [`Error::Taken`] when somebody has the name or the address.
 pub async fn insert(tx: &mut Tx<'_>, user: &User, profile: &Profile, door: Door) -> Result<()> {
-    const NOTE: &str = "UPDATE users SET status_door = $2 WHERE id = $1";
+    const MADE: &str = "UPDATE users SET made_door = $2 WHERE id = $1";
     users::insert_row(tx, user).await?;
+    tx.execute_one(MADE, &[user.id.0.into(), door.as_str().into()]).await?;
     write(tx, user, profile, 1, user.created_at).await?;
     if user.status != Status::Active {
-        tx.execute_one(NOTE, &[user.id.0.into(), door.as_str().into()]).await?;
+        users::note_door(tx, user.id, door).await?;
     }
     derive(tx, None, user, &profile.attributes).await
 }
@@ -139,6 +138,12 @@ async fn write(tx: &mut Tx<'_>, user: &User, profile: &Profile, revision: i64, a
     tx.execute_one(DESCRIBE, &values).await
 }
 
+/// Whether a user was made through this door since.
+pub async fn was_made_since(tx: &mut Tx<'_>, id: UserId, door: Door, since: Timestamp) -> Result<bool> {
+    const FIND: &str = "SELECT COUNT(*) FROM users WHERE id = $1 AND made_door = $2 AND created_at > $3";
+    Ok(tx.number(FIND, &[id.0.into(), door.as_str().into(), since.0.into()]).await? > 0)
+}
+
 /// Who in a company has this name among identity providers.
 pub async fn find_by_user_name(tx: &mut Tx<'_>, company: CompanyId, user_name: &str) -> Result<Option<UserId>> {
     const FIND: &str = "SELECT id FROM users \
@@ -159,12 +164,13 @@ pub async fn hide(tx: &mut Tx<'_>, id: UserId, at: Timestamp) -> Result<()> {
     tx.all(&[Statement(WORDS, vec![id.0.into()]), Statement(VALUES, vec![id.0.into()])]).await.map(|_| ())
 }
 
-/// Whether somebody with this address or name was stopped by another door than SCIM before he was deleted.
+/// Whether whoever last had this address or name was stopped by another door than SCIM before he was deleted.
 pub async fn was_stopped_by_hand(tx: &mut Tx<'_>, company: CompanyId, email: &Email, user_name: &str) -> Result<bool> {
-    const FIND: &str = "SELECT COUNT(*) FROM users WHERE company_id = $1 AND deleted_at IS NOT NULL \
-        AND (user_name_key IN ($2, $3) OR former_key IN ($2, $3)) AND status_door <> 'scim'";
+    const FIND: &str = "SELECT COALESCE(status_door, '') FROM users WHERE company_id = $1 AND deleted_at IS NOT NULL \
+        AND (user_name_key IN ($2, $3) OR former_key IN ($2, $3)) ORDER BY deleted_at DESC, id LIMIT 1";
     let values = [company.0.into(), email.key().into(), user_name_key(user_name).into()];
-    Ok(tx.number(FIND, &values).await? > 0)
+    let door: Option<String> = tx.row(FIND, &values).await?.map(|mut row| row.get(0)).transpose()?;
+    Ok(door.is_some_and(|door| door != Door::Scim.as_str()))
 }
 
 /// Up to `limit` users of a list, and where the next page begins, if there is one.
@@ -172,7 +178,7 @@ pub async fn list(tx: &mut Tx<'_>, listing: &Listing, from: &From, limit: i64) -
     let (sql, values) = page(columns!(), "users", " AND users.deleted_at IS NULL", listing, from, limit);
     let mut found = Vec::new();
     for mut row in tx.rows_once(&sql, &values).await? {
-        let key = key(&mut row, 15, listing)?;
+        let key = key(&mut row, 14, listing)?;
         found.push((person(row)?, key));
     }
     let next = cut(&mut found, limit, |person| person.user.id.0);
@@ -298,7 +304,6 @@ pub fn address(user: UserId, profile: &Profile, before: Option<&Email>) -> Email
 fn person(mut row: Row) -> Result<Person> {
     let user_name: Option<String> = row.get(9)?;
     let attributes: Option<String> = row.get(11)?;
-    let door: Option<String> = row.get(14)?;
     let (external_id, revision, updated_at) = (row.get(10)?, row.get(12)?, Timestamp(row.get(13)?));
     let user = user_of(row)?;
     Ok(Person {
@@ -307,7 +312,6 @@ fn person(mut row: Row) -> Result<Person> {
         attributes: attributes.map(|text| users::attributes(&text)).transpose()?,
         revision,
         updated_at,
-        status_door: door.and_then(|door| Door::parse(&door)),
         user,
     })
 }

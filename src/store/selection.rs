@@ -1,13 +1,16 @@
 //! Filters of SCIM lists as SQL: the shape of a filter becomes a condition, and all that it holds becomes parameters.
 
 use super::engine::Value;
+use super::people::Key;
 use crate::model::email::Email;
+use crate::model::group::name_key;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::scim::fault::{Fault, FaultKind};
 use crate::model::scim::filter::{Filter, Literal, Operator};
 use crate::model::scim::index::comparable;
 use crate::model::scim::path::AttributePath;
-use crate::model::scim::schema::ResourceKind;
+use crate::model::scim::schema::{ResourceKind, Schema};
+use crate::model::text::{fold, storable};
 
 /// Sorts after all that a text can begin with.
 const LAST: char = '\u{10ffff}';
@@ -128,6 +131,16 @@ impl Condition {
                 let wanted = matches!(value, Literal::Boolean(true));
                 if wanted { "(users.status = 'active')" } else { "(users.status <> 'active')" }.to_owned()
             }
+            // An extension's URN stands among a user's schemas where he has one of its attributes.
+            Place::Constant(_) if extension(kind, path, operator, value).is_some() => {
+                let Some(schema) = extension(kind, path, operator, value) else { return Err(unsupported(path)) };
+                let (begin, end) = (format!("{}:", schema.id), format!("{}:{LAST}", schema.id));
+                let (begin, end) = (self.parameter(begin), self.parameter(end));
+                format!(
+                    "users.id IN (SELECT user_id FROM user_values \
+                     WHERE company_id = $1 AND attribute >= {begin} AND attribute < {end})"
+                )
+            }
             Place::Constant(constant) => {
                 let is_same = matches!(value, Literal::Text(text) if text.eq_ignore_ascii_case(constant));
                 if operator != Operator::Equal {
@@ -135,7 +148,10 @@ impl Condition {
                 }
                 if is_same { "(1 = 1)" } else { "(1 = 0)" }.to_owned()
             }
-            Place::Text(column) => self.text(column, operator, &key_of(kind, path, value)?),
+            // What is not there is not equal, and so `ne`: NULL would be neither.
+            Place::Text(column) => {
+                format!("({column} IS NOT NULL AND {})", self.text(column, operator, &key_of(kind, path, value)?))
+            }
             Place::Number(column) => self.number(path, column, operator, value)?,
             Place::Values => {
                 let key = self.parameter(path.key());
@@ -274,20 +290,27 @@ fn identifier(path: &AttributePath, operator: Operator, value: &Literal) -> Resu
     }
 }
 
+/// The extension of which it is asked whether a resource has it.
+fn extension(kind: ResourceKind, path: &AttributePath, operator: Operator, value: &Literal) -> Option<&'static Schema> {
+    let Literal::Text(text) = value else { return None };
+    let is_asked = path.attribute.name == "schemas" && operator == Operator::Equal;
+    let found = kind.extensions().iter().copied().find(|schema| schema.id.eq_ignore_ascii_case(text));
+    found.filter(|_| is_asked)
+}
+
 /// The comparable form of a text.
 fn key_of(kind: ResourceKind, path: &AttributePath, value: &Literal) -> Result<String, Fault> {
     let Literal::Text(text) = value else { return Err(unsupported(path)) };
     Ok(match (kind, path.attribute.name) {
         (ResourceKind::User, "userName") => user_name_key(text),
-        (ResourceKind::Group, "displayName") => crate::model::group::name_key(&text.replace('\0', "\u{fffd}")),
+        (ResourceKind::Group, "displayName") => name_key(&storable(text)),
         _ => comparable(path.leaf(), text),
     })
 }
 
 /// The form of a `userName` that decides equality; of an address, the address's.
 pub fn user_name_key(text: &str) -> String {
-    // PostgreSQL keeps no NUL; nobody has one in his name.
-    let folded = || crate::model::text::fold(&text.replace('\0', "\u{fffd}"));
+    let folded = || fold(&storable(text));
     Email::parse(text).map_or_else(|_| folded(), |email| email.key().to_owned())
 }
 
@@ -314,7 +337,6 @@ fn place(kind: ResourceKind, path: &AttributePath) -> Result<Place, Fault> {
         (ResourceKind::Group, "members", None | Some("value")) => {
             Place::Related { table: MEMBERS_OF, column: "m.user_id" }
         }
-        (ResourceKind::Group, "members", Some("type")) => Place::Constant("User"),
         (_, "meta", Some("resourceType")) => Place::Constant(kind.name()),
         (_, "schemas", None) => Place::Constant(kind.schema().id),
         (ResourceKind::Group, _, _) | (_, "meta" | "schemas" | "groups" | "members" | "id", _) => {
@@ -329,6 +351,14 @@ fn unsupported(path: &AttributePath) -> Fault {
 }
 
 impl Order {
+    /// Whether a place of a list can stand in this order.
+    pub fn takes(&self, key: &Key) -> bool {
+        match key {
+            Key::Text(text) => self.is_text && !text.contains('\0'),
+            Key::Number(_) => !self.is_text,
+        }
+    }
+
     /// In which they were made.
     pub fn creation(kind: ResourceKind) -> Self {
         let sql = match kind {
@@ -350,9 +380,10 @@ impl Order {
             Place::Identifier(_) => Ok(Self::creation(kind)),
             Place::Text(column) => text(column.to_owned()),
             Place::Number(column) => Ok(Self { sql: column.to_owned(), is_text: false }),
-            Place::Active => {
-                Ok(Self { sql: "(CASE users.status WHEN 'active' THEN 1 ELSE 0 END)".to_owned(), is_text: false })
-            }
+            Place::Active => Ok(Self {
+                sql: "CAST(CASE users.status WHEN 'active' THEN 1 ELSE 0 END AS BIGINT)".to_owned(),
+                is_text: false,
+            }),
             // The primary or first value decides; names of attributes are ours, and hold no quote.
             Place::Values => {
                 let child = match (path.child, path.attribute.child("value")) {
@@ -360,8 +391,11 @@ impl Order {
                     _ => *path,
                 };
                 text(format!(
-                    "(SELECT MIN(value) FROM user_values WHERE user_id = users.id AND path = '{}' AND element = 0)",
-                    child.key()
+                    "(SELECT MIN(value) FROM user_values WHERE user_id = users.id AND path = '{}' AND element = COALESCE(\
+                     (SELECT MIN(element) FROM user_values WHERE user_id = users.id AND path = '{}.primary' \
+                      AND number = 1), 0))",
+                    child.key(),
+                    path.attribute_key()
                 ))
             }
             Place::Related { .. } | Place::Constant(_) => Err(no_order()),

@@ -259,6 +259,12 @@ pub async fn set_status(tx: &mut Tx<'_>, id: UserId, status: Status, since: Time
     tx.execute_one(SET, &[id.0.into(), status.as_str().into(), since.0.into(), door.as_str().into()]).await
 }
 
+/// Sets through which door a user got the status that he has.
+pub async fn note_door(tx: &mut Tx<'_>, id: UserId, door: Door) -> Result<()> {
+    const SET: &str = "UPDATE users SET status_door = $2 WHERE id = $1";
+    tx.execute_one(SET, &[id.0.into(), door.as_str().into()]).await
+}
+
 /// Through which door a user's status was last changed.
 pub async fn find_status_door(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Door>> {
     const FIND: &str = "SELECT status_door FROM users WHERE id = $1";

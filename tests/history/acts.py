@@ -9,7 +9,6 @@ from people import API_KEY, READ_LOG
 from record import Act, now
 from wire import FORM
 
-
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 # What the statuses mean; any other leaves open whether it took effect.
 OF_API = {"204": "done", "400": "refused", "401": "refused", "403": "refused"}
@@ -49,7 +48,7 @@ class Actor:
         outcome = "done" if done.returncode == 0 else "unclear"
         return self.record(begin, what, user, "command", said, outcome, held)
 
-    def request(self, what, user, door, message, outcomes, held=None, patience=15.0):
+    def ask(self, what, user, door, message, outcomes, held=None, patience=15.0):
         """One act by a request to some node."""
         node = self.random.choice(self.cluster.nodes)
         connection = wire.Connection(node.port, patience)
@@ -71,7 +70,7 @@ class Actor:
         body = json.dumps({"schemas": [PATCH_OP], "Operations": [change]}).encode()
         headers = [("Authorization", f"Bearer {self.people.provider}"), ("Content-Type", "application/scim+json")]
         message = wire.request("PATCH", f"/scim/v2/Users/{user.uuid}", headers, body)
-        return self.request(what, user, "scim", message, OF_SCIM, patience=self.patience())
+        return self.ask(what, user, "scim", message, OF_SCIM, patience=self.patience())
 
     # --- Deactivation
 
@@ -102,7 +101,7 @@ class Actor:
             return self.by_scim("deactivate", user, False)
         headers = [("Authorization", f"MxToken {self.admin}"), ("Content-Type", "application/json")]
         message = wire.request("PATCH", f"/v1/platform-users/{user.uuid}", headers, b'{"active": false}')
-        return self.request("deactivate", user, "api", message, OF_API, patience=self.patience())
+        return self.ask("deactivate", user, "api", message, OF_API, patience=self.patience())
 
     def deactivate_by_command(self):
         user = self.people.take(lambda user: True)
@@ -144,7 +143,7 @@ class Actor:
 
     def post_sign_out(self, user, held):
         message = wire.request("POST", "/sign-out", [("Cookie", f"offboard={held.secret}"), FORM])
-        return self.request("sign_out", user, "form", message, OF_FORM, held)
+        return self.ask("sign_out", user, "form", message, OF_FORM, held)
 
     # --- Suspending, and coming back
 

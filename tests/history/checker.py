@@ -98,7 +98,7 @@ class Fate:
 
 
 def may_do(act, what):
-    """Whether it may let back in in this way. By SCIM, one request wakes who sleeps and reactivates who was deactivated."""
+    """Whether it may have this effect. By SCIM, one request wakes who sleeps and reactivates who was deactivated."""
     return act.what == what or act.door == "scim" and act.what in BACK
 
 

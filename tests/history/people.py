@@ -67,7 +67,7 @@ class People:
 
     def make(self, users, with_sessions, with_keys):
         self.cluster.document("company", "create", "Acme", "--domain", "acme.example")
-        # All leave, by any door, and whoever stopped somebody, SCIM may let them back in.
+        # Everybody leaves; and whoever stopped somebody, SCIM may let them back in.
         self.cluster.document("company", "set", "Acme", "--guard-doors", "off", "--provider-is-authority", "true")
         made = self.cluster.document("scim-token", "create", "--company", "Acme", "--name", "provider")
         self.provider = made["token"]

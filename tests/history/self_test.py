@@ -5,11 +5,11 @@ from record import SECOND, Act, Check, Credential, Fault, History, Notice, Stand
 
 
 class Story:
-    """A history told in seconds: user `lee` with the token `pat` and the session `ses`, both good from the start."""
+    """A history told in seconds: user `lee` with token `pat`, API key `key` and session `ses`, good from the start."""
 
     def __init__(self):
         self.history = History(start=0)
-        self.credential("pat", "pat", 0).credential("ses", "session", 0)
+        self.credential("pat", "pat", 0).credential("key", "api_key", 0).credential("ses", "session", 0)
 
     def add(self, event):
         self.history.add(event)
@@ -18,8 +18,11 @@ class Story:
     def credential(self, name, kind, at):
         return self.add(Credential(name, "lee", kind, ns(at), ns(at)))
 
-    def act(self, begin, end, what, outcome="done", credential=None):
-        return self.add(Act(ns(begin), ns(end), what, "lee", credential, "api", 0, "204", outcome))
+    def act(self, begin, end, what, outcome="done", credential=None, door="api"):
+        return self.add(Act(ns(begin), ns(end), what, "lee", credential, door, 0, "", outcome))
+
+    def scim(self, begin, end, what, outcome="done"):
+        return self.act(begin, end, what, outcome, door="scim")
 
     def check(self, begin, answer, credential="pat", node=0, took=0.01):
         return self.add(Check(ns(begin), ns(begin + took), node, "me", credential, "lee", answer))
@@ -65,8 +68,8 @@ def hanging(what="deactivate"):
     return Story().act(1, 2, what, "unclear")
 
 
-def deleted():
-    return Story().act(1, 2, "delete_token", credential="pat")
+def deleted(credential="pat"):
+    return Story().act(1, 2, "delete_token", credential=credential)
 
 
 def watched():
@@ -87,6 +90,10 @@ def about_letting_in():
     yield "a leaver is refused", gone().check(2.1, "401"), []
     yield "a leaver is let in", gone().check(2.1, "200"), [1]
     yield "a leaver's session is let in", gone().check(2.1, "200", "ses"), [1]
+    yield "a leaver's API key is let in", gone().check(2.1, "200", "key"), [1]
+    yield "whom SCIM deactivated is let in", Story().scim(1, 2, "deactivate").check(2.1, "200"), [1]
+    yield "also when another call had no answer", hanging().scim(3, 4, "deactivate").check(4.1, "200", "key"), [1]
+    yield "whom SCIM refused to deactivate may be", Story().scim(1, 2, "deactivate", "refused").check(2.1, "200"), []
     yield "a leaver's token is called active", gone().check(2.1, "200 active"), [1]
     yield "at another node, long after", gone().check(90, "200", node=2), [1]
     yield "a fault is no excuse for letting in", gone().fault(1, 9).check(3, "200"), [1]
@@ -99,12 +106,15 @@ def about_letting_in():
     yield "a deleted token is let in", deleted().check(3, "200"), [1]
     yield "the other credential is not touched", deleted().check(3, "200", "ses"), []
     yield "and must not be", deleted().check(3, "401", "ses"), [2]
+    yield "a deleted API key is let in", deleted("key").check(3, "200", "key"), [1]
     signed_out = Story().act(1, 2, "sign_out", credential="ses")
     yield "a session that was signed out is let in", signed_out.check(3, "200", "ses"), [1]
 
 
 def about_turning_away():
     yield "a good token is refused", Story().check(1, "401"), [2]
+    yield "a good API key is refused", Story().check(1, "401", "key"), [2]
+    yield "a good API key is nobody's", Story().check(1, "404", "key"), [2]
     yield "a good token is called inactive", Story().check(1, "200 inactive"), [2]
     yield "a good token gets 503", Story().check(1, "503"), [2]
     yield "verify does not know", Story().check(1, "403 unavailable"), [2]
@@ -117,6 +127,8 @@ def about_turning_away():
 
 def about_coming_back():
     yield "reactivation gives no token back", back().check(8, "200"), [1]
+    yield "nor an API key", back().check(8, "200", "key"), [1]
+    yield "nor by SCIM", gone().scim(5, 6, "reactivate").check(8, "200"), [1]
     yield "a new token is good", back().check(8, "200", "new"), []
     yield "and must be", back().check(8, "401", "new"), [2]
     yield "until the next end", back().act(8, 9, "deactivate").check(10, "200", "new"), [1]
@@ -128,9 +140,17 @@ def about_coming_back():
     yield "but not before", woken().check(3, "200"), [1]
     yield "while it is resumed, both are right", woken().check(4.5, "200").check(4.6, "401"), []
     yield "also for what began before", woken().check(3.9, "200", took=0.5), []
+    yield "a suspended API key is let in", asleep().check(3, "200", "key"), [1]
+    yield "a resumed API key may be", woken().check(6, "200", "key"), []
+    yield "and must be as well", woken().check(6, "401", "key"), [2]
     yield "a resumed user's sessions stay ended", woken().check(6, "200", "ses"), [1]
+    yield "SCIM resumes as well", asleep().scim(4, 5, "resume").check(6, "401"), [2]
     yield "suspended again", woken().act(6, 7, "suspend").check(8, "200"), [1]
     yield "a resume that hangs may come late", hanging("resume").act(6, 7, "suspend").check(8, "200"), []
+    scim_hangs = Story().scim(1, 2, "reactivate", "unclear").act(6, 7, "suspend")
+    yield "what lets back in by SCIM wakes up too", scim_hangs.check(8, "200"), []
+    hangs = hanging("reactivate").act(6, 7, "suspend")
+    yield "by another door it does not", hangs.check(8, "200"), [1]
     ended = asleep().act(3, 4, "deactivate").act(5, 6, "resume", "unclear")
     yield "a deactivated user does not wake up", ended.check(7, "200"), [1]
 
@@ -161,6 +181,11 @@ def about_the_database():
     yield "the database has lost it", gone().standing(5, "active"), [5]
     yield "asked before", gone().standing(1.5, "active"), []
     yield "without an answer it may know either", hanging().standing(5, "active"), []
+    yield "what SCIM was answered stands too", Story().scim(1, 2, "deactivate").standing(5, "active"), [5]
+    late = Story().scim(0.1, 0.2, "resume", "unclear").act(1, 2, "deactivate")
+    yield "what hangs by SCIM may let back in later", late.standing(5, "active"), []
+    yield "but gives no token back", late.check(5, "200"), [1]
+    yield "by another door it lets nobody in", hanging("resume").act(3, 4, "deactivate").standing(5, "active"), [5]
     yield "reactivated", gone().act(5, 6, "reactivate").standing(7, "active"), []
 
 

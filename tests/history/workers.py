@@ -16,6 +16,7 @@ from wire import FORM
 
 CHECK_DOORS = ("me", "verify", "introspect", "management")
 STREAM_DOORS = ("events", "revocations")
+# Where credentials of each kind are shown.
 DOORS_OF = {
     "pat": ("me", "verify", "introspect"),
     "session": ("me", "verify", "introspect"),
@@ -101,7 +102,8 @@ class Checker:
                 pairs = waiting.get(timeout=self.pause)
             except queue.Empty:
                 held = self.load.people.some_held(self.random)
-                self.check(held, self.random.choice(self.load.doors[held.kind]))
+                if doors := self.load.doors[held.kind]:
+                    self.check(held, self.random.choice(doors))
                 continue
             for held, door in pairs:
                 if not self.load.stop.is_set():

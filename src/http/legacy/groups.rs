@@ -133,7 +133,7 @@ pub(super) async fn find_group(
 
 async fn find(app: App, call: Call, name: String) -> Result<Response, Trouble> {
     app.directory.require(&call.caller, Action::ReadGroups, None).await?;
-    let group = app.directory.find_group(call.company, &name).await?;
+    let group = app.directory.find_group_by_name(call.company, &name).await?;
     // The directory knows groups by UUID as well; here that is no name.
     if group.id.to_string() == name.trim() {
         return Err(Failure::NotFound(Unknown::Group(name)).into());

@@ -47,12 +47,27 @@ pub(super) struct People {
 #[schema(as = ActiveStatus)]
 struct Wanted {
     /// `false` deactivates, `true` lets back in; left out, it is `true`.
-    #[serde(default = "yes")]
-    active_status: bool,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<bool>)]
+    active_status: Option<bool>,
+    /// What else was sent.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    others: serde_json::Map<String, serde_json::Value>,
 }
 
-fn yes() -> bool {
-    true
+/// A value that is there is one; `null` is none that was meant.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(deserializer).map(Some)
+}
+
+impl Wanted {
+    /// Whether the user is let in. What is written nearly as the member's name says nothing: who misspelt a deactivation did
+    /// not want the opposite.
+    fn lets_in(&self) -> Option<bool> {
+        let is_misspelt = self.others.keys().any(|name| name.to_ascii_lowercase().starts_with("active"));
+        self.active_status.or_else(|| (!is_misspelt).then_some(true))
+    }
 }
 
 /// Find a user by e-mail address
@@ -163,10 +178,11 @@ async fn change(app: App, call: Call, name: String) -> Result<Response, Trouble>
     let Call { caller, company, request } = call;
     let target = open_id::parse(&name);
     let wanted = read_object::<Wanted>(&app, request).await;
-    let lets_in = wanted.as_ref().is_ok_and(|wanted| wanted.active_status);
+    let lets_in = wanted.as_ref().is_ok_and(|wanted| wanted.lets_in() == Some(true));
     let action = if lets_in { Action::ReactivateUser } else { Action::DeactivateUser };
     app.directory.require(&caller, action, target.as_ref().ok().copied().map(Subject::User)).await?;
-    let (target, _) = (target?, wanted?);
+    let (target, wanted) = (target?, wanted?);
+    wanted.lets_in().ok_or(Trouble::Missing("activeStatus"))?;
     // Who was only suspended wakes up with what he has. Whom nobody knows, the transition refuses.
     let is_suspended =
         lets_in && app.directory.member(company, target).await.is_ok_and(|user| user.status == Status::Suspended);

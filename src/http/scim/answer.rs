@@ -75,28 +75,32 @@ pub(super) fn version(revision: i64) -> String {
     format!("W/\"{revision}\"")
 }
 
-/// Which revision a request wants to change; none for any.
+/// Which revision a request wants to change; none for any. Of several versions that would do, that is the greatest: only
+/// the present one can be it.
 pub(super) fn expected(headers: &HeaderMap) -> Option<i64> {
-    let condition = headers.get(header::IF_MATCH)?.to_str().unwrap_or_default().trim();
-    if condition == "*" {
+    let condition = headers.get(header::IF_MATCH)?.to_str().unwrap_or_default();
+    if condition.trim() == "*" {
         return None;
     }
     // What is no version of ours is none that anything has.
-    let mut tags = condition.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'));
-    Some(tags.find_map(|tag| tag.parse().ok()).unwrap_or(-1))
+    Some(condition.split(',').map(revision_of).max().unwrap_or(-1))
+}
+
+/// The revision in a version; what stands behind a point in it is not for changes.
+pub(super) fn revision_of(tag: &str) -> i64 {
+    let version = tag.trim().trim_start_matches("W/").trim_matches('"');
+    version.split('.').next().and_then(|revision| revision.parse().ok()).unwrap_or(-1)
 }
 
 /// Whether a client has this version already.
-pub(super) fn is_known(headers: &HeaderMap, revision: i64) -> bool {
+pub(super) fn is_known(headers: &HeaderMap, version: &str) -> bool {
     let condition = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let own = revision.to_string();
-    condition.is_some_and(|condition| {
-        condition.trim() == "*"
-            || condition.split(',').any(|tag| tag.trim().trim_start_matches("W/").trim_matches('"') == own)
-    })
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    condition
+        .is_some_and(|condition| condition.trim() == "*" || condition.split(',').any(|tag| bare(tag) == bare(version)))
 }
 
 /// That a client has this version already.
-pub(super) fn not_modified(revision: i64) -> Answer {
-    Answer { status: StatusCode::NOT_MODIFIED, location: None, version: Some(version(revision)), body: None }
+pub(super) fn not_modified(version: String) -> Answer {
+    Answer { status: StatusCode::NOT_MODIFIED, location: None, version: Some(version), body: None }
 }

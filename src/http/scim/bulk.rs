@@ -11,7 +11,7 @@ use super::super::body;
 use super::super::failure::Failure;
 use super::BASE;
 use super::admission::Connection;
-use super::answer::{Answer, respond};
+use super::answer::{Answer, respond, revision_of};
 use super::collection::{Act, perform};
 use super::discovery::BULK_SIZE;
 use super::error;
@@ -111,10 +111,7 @@ async fn apply(
         return Err(Failure::NotFound(Unknown::Page));
     }
     let all = Projection::parse(kind, None, Some("members"))?;
-    let expected = operation
-        .version
-        .as_deref()
-        .map(|version| version.trim_start_matches("W/").trim_matches('"').parse().unwrap_or(-1));
+    let expected = operation.version.as_deref().filter(|version| version.trim() != "*").map(revision_of);
     let act = match (operation.method.as_str(), id) {
         ("POST", None) => Act::Make(data),
         ("PUT", Some(_)) => Act::Replace(data),

@@ -62,6 +62,11 @@ pub(super) fn write(place: &Place, list: Fingerprint) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// What is no cursor of this list.
+pub(super) fn wrong() -> Fault {
+    Fault::new(FaultKind::InvalidCursor, "The cursor is none that was given for this list and this token.")
+}
+
 /// Reads a place that was written for this list.
 pub(super) fn read(text: &str, list: Fingerprint) -> Result<Place, Fault> {
     let wrong =

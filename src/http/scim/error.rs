@@ -86,6 +86,7 @@ fn words(failure: &Failure, request: RequestId) -> (StatusCode, Option<FaultKind
 
 fn refused(refusal: &Refusal) -> (StatusCode, Option<FaultKind>, String) {
     match refusal {
+        Refusal::CallerEnded => (StatusCode::UNAUTHORIZED, None, "The SCIM token is not valid.".to_owned()),
         Refusal::NoSuchUser => (StatusCode::NOT_FOUND, None, MISSING.to_owned()),
         Refusal::Outdated => {
             (StatusCode::PRECONDITION_FAILED, None, "The resource has changed: read it again.".to_owned())

@@ -32,6 +32,7 @@ pub(super) async fn page(
     query: &Query,
     projection: &Projection,
 ) -> Result<Answer, Failure> {
+    let _turn = app.scim_lists.acquire().await;
     let plan = Plan::of(app, connection, ResourceKind::Group, query)?;
     let (listing, from) = (plan.listing.clone(), plan.from.clone());
     let page = app.directory.list_groups_by(listing, from, plan.count, plan.needs_total()).await?;
@@ -42,7 +43,7 @@ pub(super) async fn page(
 /// Groups as resources, if they have not too many members to be shown together.
 pub(super) async fn rendered(app: &App, groups: &[Group], projection: &Projection) -> Result<Vec<String>, Failure> {
     let members: u64 = groups.iter().map(|group| group.member_count).sum();
-    if groups.len() > 1 && projection.wants("members") && members > MEMBERS_OF_PAGE {
+    if projection.wants("members") && members > MEMBERS_OF_PAGE {
         let detail = format!(
             "these groups have {members} members: ask with excludedAttributes=members, or for fewer groups at once"
         );
@@ -64,8 +65,9 @@ pub(super) async fn show(
     projection: &Projection,
 ) -> Result<Answer, Failure> {
     let found = app.directory.group(connection.company, id_of(id)?).await?;
-    if is_known(headers, found.revision) {
-        return Ok(not_modified(found.revision));
+    let version = version(found.revision);
+    if is_known(headers, &version) {
+        return Ok(not_modified(version));
     }
     shown(app, &found, projection).await
 }

@@ -19,6 +19,9 @@ pub(super) const DEFAULT_COUNT: u64 = 100;
 /// The most that stand on a page.
 pub(super) const MOST: u64 = 1000;
 
+/// Up to here a list is counted for each of its pages.
+const COUNTED_AGAIN: u64 = 5_000;
+
 /// A page to be read.
 pub(super) struct Plan {
     pub(super) listing: Listing,
@@ -51,9 +54,16 @@ impl Plan {
         );
         let (from, total) = match query.cursor.as_deref() {
             Some("") => (From::Offset(0), None),
-            Some(text) => (From::Place(cursor::read(text, fingerprint)?), None),
+            Some(text) => {
+                let place = cursor::read(text, fingerprint)?;
+                if !order.takes(&place.key) {
+                    return Err(cursor::wrong());
+                }
+                (From::Place(place), None)
+            }
             None => match app.scim_bookmarks.find(fingerprint, query.start, app.clock.monotonic()) {
-                Some((place, total)) => (From::Place(place), Some(total)),
+                // What is soon counted is counted again.
+                Some((place, total)) => (From::Place(place), Some(total).filter(|total| *total > COUNTED_AGAIN)),
                 None => (From::Offset(query.start - 1), None),
             },
         };

@@ -11,9 +11,9 @@ use super::super::console;
 use super::super::failure::Failure;
 use super::super::form::Fields;
 use super::super::frame::Circumstances;
-use super::answer::{Answer, respond_openly, version};
+use super::answer::{Answer, respond_openly};
 use super::error::refusal;
-use super::resource::{user, user_location};
+use super::resource::{user, user_location, user_version};
 use crate::model::actor::Actor;
 use crate::model::scim::project::Projection;
 use crate::model::scim::schema::ResourceKind;
@@ -45,7 +45,7 @@ async fn find(app: &App, circumstances: Circumstances, parts: &Parts) -> Result<
     Ok(Answer {
         status: StatusCode::OK,
         location: Some(user_location(app, identity.user)),
-        version: Some(version(member.0.revision)),
+        version: Some(user_version(&member)),
         body: Some(user(app, &member, &projection)),
     })
 }

@@ -1,6 +1,7 @@
 //! Users and groups as resources (RFC 7643).
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::super::app::App;
 use super::super::failure::Failure;
@@ -35,8 +36,24 @@ pub(super) fn group_location(app: &App, group: &Group) -> String {
     format!("{}{BASE}/Groups/{}", app.settings.public_url, group.id)
 }
 
+/// The version of a user: his revision and, where he is in groups, what tells these from others.
+pub(super) fn user_version((person, groups): &Member) -> String {
+    if groups.is_empty() {
+        return version(person.revision);
+    }
+    let mut hash = Sha256::new();
+    for (id, name) in groups {
+        hash.update(id.0.as_bytes());
+        hash.update(name.as_bytes());
+        hash.update([0]);
+    }
+    let tells = u32::from_be_bytes(hash.finalize()[..4].try_into().unwrap_or_default());
+    format!("W/\"{}.{tells:08x}\"", person.revision)
+}
+
 /// A user, as far as the client wants to see.
-pub(super) fn user(app: &App, (person, groups): &Member, projection: &Projection) -> String {
+pub(super) fn user(app: &App, member: &Member, projection: &Projection) -> String {
+    let (person, groups) = member;
     let mut resource = changeable(person);
     let user = &person.user;
     let mut schemas = vec![USER.id];
@@ -47,7 +64,8 @@ pub(super) fn user(app: &App, (person, groups): &Member, projection: &Projection
     resource.insert("id".to_owned(), user.id.to_string().into());
     resource.insert("active".to_owned(), (user.status == Status::Active).into());
     let location = user_location(app, user.id);
-    let meta = meta(ResourceKind::User, user.created_at, person.updated_at, location, person.revision);
+    let version = user_version(member);
+    let meta = meta(ResourceKind::User, user.created_at, person.updated_at, location, version);
     resource.insert("meta".to_owned(), meta);
     if !groups.is_empty() {
         let group = |(id, name): &(crate::model::id::GroupId, String)| {
@@ -70,7 +88,8 @@ pub(super) async fn group(app: &App, group: &Group, projection: &Projection) -> 
         resource.insert("externalId".to_owned(), id.clone().into());
     }
     let location = group_location(app, group);
-    let meta = meta(ResourceKind::Group, group.created_at, group.updated_at, location, group.revision);
+    let version = version(group.revision);
+    let meta = meta(ResourceKind::Group, group.created_at, group.updated_at, location, version);
     resource.insert("meta".to_owned(), meta);
     projection.apply(ResourceKind::Group, &mut resource);
     let resource = Value::Object(resource);
@@ -99,12 +118,12 @@ pub(super) async fn group(app: &App, group: &Group, projection: &Projection) -> 
     Ok(if members.is_empty() { resource.to_string() } else { with_list(&resource, "members", &members) })
 }
 
-fn meta(kind: ResourceKind, created: Timestamp, changed: Timestamp, location: String, revision: i64) -> Value {
+fn meta(kind: ResourceKind, created: Timestamp, changed: Timestamp, location: String, version: String) -> Value {
     json!({
         "resourceType": kind.name(),
         "created": created.to_string(),
         "lastModified": changed.to_string(),
         "location": location,
-        "version": version(revision),
+        "version": version,
     })
 }

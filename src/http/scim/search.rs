@@ -46,6 +46,7 @@ async fn find(app: &App, connection: &Connection, query: &Query) -> Result<Answe
         let detail = "a search among all kinds is read by 'startIndex'; one at /Users/.search takes a cursor";
         return Err(Fault::new(FaultKind::InvalidCursor, detail).into());
     }
+    let _turn = app.scim_lists.acquire().await;
     let (attributes, excluded) = (query.attributes.as_deref(), query.excluded.as_deref());
     let count = query.count.unwrap_or(DEFAULT_COUNT).min(MOST);
     let (users, groups) =

@@ -5,11 +5,11 @@ use axum::http::{HeaderMap, StatusCode};
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::admission::Connection;
-use super::answer::{Answer, is_known, not_modified, version};
+use super::answer::{Answer, is_known, not_modified};
 use super::collection::{Act, operations};
 use super::list::Plan;
 use super::query::Query;
-use super::resource::{changeable, user, user_location};
+use super::resource::{changeable, user, user_location, user_version};
 use crate::domain::Unknown;
 use crate::domain::people::{Member, Person};
 use crate::domain::transitions::Transition;
@@ -28,6 +28,7 @@ pub(super) async fn page(
     query: &Query,
     projection: &Projection,
 ) -> Result<Answer, Failure> {
+    let _turn = app.scim_lists.acquire().await;
     let plan = Plan::of(app, connection, ResourceKind::User, query)?;
     let wanted = (projection.wants("groups"), plan.needs_total());
     let page = app.directory.list_people(plan.listing.clone(), plan.from.clone(), plan.count, wanted).await?;
@@ -44,8 +45,9 @@ pub(super) async fn show(
     projection: &Projection,
 ) -> Result<Answer, Failure> {
     let member = app.directory.person(connection.company, id_of(id)?).await?;
-    if is_known(headers, member.0.revision) {
-        return Ok(not_modified(member.0.revision));
+    let version = user_version(&member);
+    if is_known(headers, &version) {
+        return Ok(not_modified(version));
     }
     Ok(shown(app, &member, projection))
 }
@@ -94,7 +96,7 @@ pub(super) async fn perform(
     };
     app.metrics.provisioned("user_changed");
     count(app, transition.as_ref());
-    let groups = if projection.wants("groups") { directory.memberships(person.user.id).await? } else { Vec::new() };
+    let groups = directory.memberships(person.user.id).await?;
     Ok(shown(app, &(person, groups), projection))
 }
 
@@ -117,7 +119,7 @@ fn shown(app: &App, member: &Member, projection: &Projection) -> Answer {
     Answer {
         status: StatusCode::OK,
         location: Some(user_location(app, member.0.user.id)),
-        version: Some(version(member.0.revision)),
+        version: Some(user_version(member)),
         body: Some(user(app, member, projection)),
     }
 }

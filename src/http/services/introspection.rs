@@ -58,7 +58,7 @@ struct Introspection<'a> {
     /// What the person may do
     #[schema(example = "mendix_admin")]
     role: &'static str,
-    /// What was shown: `pat` or `session`
+    /// What was shown: `pat`, `session` or `api_key`
     #[schema(example = "pat")]
     credential: &'static str,
 }

@@ -12,7 +12,7 @@ use crate::model::clock::Timestamp;
 pub const TEXT_LENGTH: usize = 4096;
 
 /// The most values that one attribute of a user may have.
-pub const ELEMENTS: usize = 1000;
+pub const ELEMENTS: usize = 200;
 
 /// How far a client may stray from the standards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub fn resource(kind: ResourceKind, sent: Value, strictness: Strictness) -> Resu
     let Value::Object(sent) = sent else {
         return Err(syntax("the body is not a JSON object"));
     };
+    let sent = without_core_urn(kind, sent);
     named_once(&sent)?;
     check_schemas(kind, member(&sent, "schemas"), strictness)?;
     let mut normal = Map::new();
@@ -47,6 +48,26 @@ pub fn resource(kind: ResourceKind, sent: Value, strictness: Strictness) -> Resu
         }
     }
     Ok(normal)
+}
+
+/// The same with the core schema's attributes under their names, where a client wrote its URN before them, or put them under
+/// it.
+pub(super) fn without_core_urn(kind: ResourceKind, sent: Map<String, Value>) -> Map<String, Value> {
+    let mut plain = Map::new();
+    for (name, value) in sent {
+        let urn = kind.schema().id;
+        let rest = name.split_at_checked(urn.len()).filter(|(begin, _)| begin.eq_ignore_ascii_case(urn));
+        match (rest.map(|(_, rest)| rest), value) {
+            (Some(""), Value::Object(members)) => plain.extend(members),
+            (Some(rest), value) if rest.len() > 1 => {
+                plain.insert(rest[1..].to_owned(), value);
+            }
+            (_, value) => {
+                plain.insert(name, value);
+            }
+        }
+    }
+    plain
 }
 
 /// One value, or one list of values, in its attribute's form; `None` when it leaves the attribute unassigned.

@@ -12,7 +12,7 @@ pub const EXTERNAL_ID_LENGTH: usize = 512;
 
 /// The most bytes that all attributes of a user may take together, so that a page of users is an answer that can be
 /// given.
-pub const SIZE: usize = 128 * 1024;
+pub const SIZE: usize = 32 * 1024;
 
 /// A user as an identity provider describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_user_has_a_greatest_size() {
-        let roles: Vec<Value> = (0..100).map(|_| json!({"value": "x".repeat(1400)})).collect();
+        let roles: Vec<Value> = (0..100).map(|_| json!({"value": "x".repeat(350)})).collect();
         let fault = read(json!({"userName": "ada", "roles": roles})).unwrap_err();
         assert_eq!(fault.kind, FaultKind::InvalidValue);
         assert!(read(json!({"userName": "ada", "roles": roles[..90]})).is_ok());

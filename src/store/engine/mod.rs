@@ -180,7 +180,7 @@ impl Tx<'_> {
     /// As [`Tx::rows`], for a statement whose text somebody outside had a hand in: it is not kept prepared.
     pub(in crate::store) async fn rows_once(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
         match &mut self.0 {
-            Inner::Sqlite(connection) => sqlite::statement::rows(connection, sql, parameters),
+            Inner::Sqlite(connection) => sqlite::statement::rows_once(connection, sql, parameters),
             Inner::PostgresRead(client) => postgres::statement::rows_once(*client, sql, parameters).await,
             Inner::PostgresWrite(transaction) => {
                 let client = transaction.client();
@@ -222,6 +222,7 @@ impl Tx<'_> {
             Inner::PostgresRead(_) => Err(Error::Broken("a read tried to write".to_owned())),
             Inner::PostgresWrite(transaction) => {
                 let client = transaction.client();
+                transaction.begin().await?;
                 transaction.run(postgres::statement::all(client, statements)).await
             }
         }
@@ -253,6 +254,7 @@ impl Tx<'_> {
             Inner::PostgresRead(_) => Err(Error::Broken("a read tried to prune".to_owned())),
             Inner::PostgresWrite(transaction) => {
                 let client = transaction.client();
+                transaction.begin().await?;
                 transaction.run(postgres::changes::prune(client)).await
             }
         }
@@ -265,6 +267,7 @@ impl Tx<'_> {
             Inner::PostgresRead(_) => Err(Error::Broken(format!("a read tried to write: {sql}"))),
             Inner::PostgresWrite(transaction) => {
                 let client = transaction.client();
+                transaction.begin().await?;
                 transaction.run(postgres::statement::execute(client, sql, parameters)).await
             }
         }

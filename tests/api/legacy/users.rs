@@ -25,6 +25,7 @@ on_both_engines! {
     a_suspended_user_wakes_up_with_what_he_has,
     nobody_deactivates_himself_or_the_last_admin,
     a_company_may_guard_this_door_too,
+    a_misspelt_deactivation_is_no_reactivation,
 }
 
 async fn a_user_is_found_by_address(engine: Engine) {
@@ -214,4 +215,16 @@ async fn a_company_may_guard_this_door_too(engine: Engine) {
     refused(&cal.deactivate(three.id).await, 403, "FORBIDDEN");
     platform.clock.advance(2 * window);
     done(&cal.deactivate(three.id).await);
+}
+
+async fn a_misspelt_deactivation_is_no_reactivation(engine: Engine) {
+    let platform = start(engine).await;
+    let acme = platform.company("Acme").await;
+    let max = Script::of(&platform, &acme, "max", Role::MemberManager).await;
+    let lee = platform.member(&acme, "lee").await;
+    platform.directory.deactivate(&operator(), lee.id, act()).await.unwrap();
+    for body in [r#"{"active":false}"#, r#"{"activestatus":false}"#, r#"{"ActiveStatus":false}"#] {
+        refused(&max.send(Method::PUT, &user_path(lee.id), body).await, 400, "PARAMETER_MISSING");
+        assert_eq!(status_of(&platform, &lee).await, Status::Deactivated, "{body}");
+    }
 }

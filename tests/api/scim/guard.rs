@@ -35,6 +35,7 @@ on_both_engines! {
     a_company_may_have_no_guard,
     many_requests_at_once_do_not_exceed_the_limit,
     one_companys_leavers_do_not_stop_anothers,
+    who_was_not_made_by_scim_is_counted_whatever_is_said_of_him,
 }
 
 async fn a_runaway_sync_is_stopped_and_told_why(engine: Engine) {
@@ -294,4 +295,20 @@ async fn one_companys_leavers_do_not_stop_anothers(engine: Engine) {
     provider.set_active(&users[1], false).await.scim_error(409);
     other.set_active(&zoe, false).await.scim(200);
     assert_eq!(other.status(&zoe).await, Status::Deactivated);
+}
+
+async fn who_was_not_made_by_scim_is_counted_whatever_is_said_of_him(engine: Engine) {
+    let (platform, acme) = scene(engine).await;
+    let provider = Provider::connected(&platform, &acme).await;
+    let new = (0..20).map(|number| NewUser::parse(&address(&format!("new{number}")), "new", Role::Member).unwrap());
+    platform.directory.create_users(&operator(), acme.id, new.collect()).await.unwrap();
+    let found = provider.list("/Users", &[]).await;
+    let mut gone = 0;
+    for user in super::ids(&found) {
+        let path = format!("/Users/{user}");
+        let title = patch_of(json!([{"op": "replace", "path": "title", "value": "Boss"}]));
+        provider.patch(&path, &title).await.scim(200);
+        gone += u32::from(provider.delete(&path).await.status == 204);
+    }
+    assert_eq!(gone, 4, "20 % of 20");
 }

@@ -26,6 +26,7 @@ on_both_engines! {
     who_was_stopped_by_hand_does_not_come_back_under_another_name,
     where_the_provider_is_the_authority_it_lets_everybody_back_in,
     who_is_suspended_is_inactive_and_may_be_deactivated,
+    who_is_deactivated_by_hand_as_well_is_not_let_back_in,
 }
 
 async fn who_comes_back_comes_without_credentials(engine: Engine) {
@@ -216,4 +217,19 @@ async fn who_is_suspended_is_inactive_and_may_be_deactivated(engine: Engine) {
     assert_eq!(provider.status(&user).await, Status::Deactivated);
     assert!(platform.directory.resume(&operator(), user_id(&user), act()).await.is_err());
     assert_eq!(platform.me(&token).await, 401);
+}
+
+async fn who_is_deactivated_by_hand_as_well_is_not_let_back_in(engine: Engine) {
+    let (platform, acme) = scene(engine).await;
+    let provider = Provider::connected(&platform, &acme).await;
+    let user = provider.user("lee").await;
+    let stopped = provider.set_active(&user, false).await.scim(200);
+    for _ in 0..2 {
+        platform.directory.deactivate(&operator(), user_id(&user), act()).await.unwrap();
+    }
+    assert_eq!(done(&platform, "user.deactivate").await.len(), 2, "that it is meant is written down once");
+    let read = provider.read(&format!("/Users/{user}")).await;
+    assert_eq!(read["meta"]["lastModified"], stopped["meta"]["lastModified"], "the first time stamp stays");
+    provider.set_active(&user, true).await.scim_fault(409, "mutability");
+    assert_eq!(provider.status(&user).await, Status::Deactivated);
 }

@@ -22,6 +22,8 @@ on_both_engines! {
     while_a_provider_manages_admins_the_console_does_not,
     a_group_gives_scopes_and_takes_them,
     nothing_that_a_provider_sends_gives_rights,
+    a_provider_does_not_become_an_admin_by_his_address,
+    what_an_admin_group_let_somebody_give_to_a_token_goes_with_it,
 }
 
 /// The role of a Mendix Admin and nothing else.
@@ -242,4 +244,32 @@ async fn nothing_that_a_provider_sends_gives_rights(engine: Engine) {
     assert!(platform.directory.group(acme.id, group_id(&group)).await.unwrap().rights.is_empty());
     let known = platform.directory.member(acme.id, user_id(&lee)).await.unwrap();
     assert_eq!((known.role, known.company), (Role::Member, acme.id));
+}
+
+async fn a_provider_does_not_become_an_admin_by_his_address(engine: Engine) {
+    let (platform, acme) = scene(engine).await;
+    let provider = Provider::connected(&platform, &acme).await;
+    let ada = platform.admin(&acme, "ada").await;
+    let path = format!("/Users/{}", ada.id);
+    let elsewhere = json!([{"value": "attacker@elsewhere.example", "primary": true}]);
+    let theft = patch_of(json!([{"op": "replace", "path": "emails", "value": elsewhere}]));
+    provider.patch(&path, &theft).await.scim_fault(400, "mutability");
+    let found = platform.directory.member(acme.id, ada.id).await.unwrap();
+    assert_eq!(found.email.as_str(), ada.email);
+    let lee = provider.user("lee").await;
+    provider.patch(&format!("/Users/{lee}"), &theft).await.scim(200);
+}
+
+async fn what_an_admin_group_let_somebody_give_to_a_token_goes_with_it(engine: Engine) {
+    let (platform, acme) = scene(engine).await;
+    let provider = Provider::connected(&platform, &acme).await;
+    let gateway = Gateway::registered(&platform).await;
+    platform.admin(&acme, "ada").await;
+    let lee = provider.user("lee").await;
+    let group = provider.group("Mendix Admins", &[&lee]).await;
+    give(&provider, &group, admins()).await;
+    let (_, token) = platform.token(user_id(&lee), &[Scope::UserDeactivationWrite]).await;
+    assert_eq!(gateway.told(&token).await["scope"], "mx:user-deactivation:write");
+    provider.patch(&format!("/Groups/{group}"), &remove(&lee)).await.scim(200);
+    assert_eq!(gateway.told(&token).await["scope"], "");
 }

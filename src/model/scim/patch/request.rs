@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::fault::{Fault, FaultKind, shown};
-use super::super::normal::{Strictness, invalid, named_once, syntax, take_member, unknown, urns};
+use super::super::normal::{Strictness, invalid, named_once, syntax, take_member, unknown, urns, without_core_urn};
 use super::super::path::Target;
 use super::super::schema::ResourceKind;
 
@@ -196,6 +196,7 @@ fn steps_of_members(
     strictness: Strictness,
 ) -> Result<Vec<Step>, Fault> {
     named_once(members)?;
+    let members = &without_core_urn(kind, members.clone());
     let mut steps = Vec::new();
     for (name, value) in members {
         match (Target::parse(kind, &format!("{prefix}{name}")), value) {

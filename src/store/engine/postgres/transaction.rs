@@ -34,6 +34,10 @@ impl<'c> Transaction<'c> {
 
     /// Runs what sends statements on the connection, behind what has to be sent before.
     pub(in crate::store::engine) async fn run<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        // What changes something waits for BEGIN: alone it would take hold by itself, if that failed.
+        if !self.is_begun && self.deferred.is_some() {
+            self.begin().await?;
+        }
         let is_begun = std::mem::replace(&mut self.is_begun, true);
         let begin = async {
             // What stands first is polled, and so sent, first.
@@ -44,6 +48,14 @@ impl<'c> Transaction<'c> {
         first.map_err(|error| classify(&error))?;
         deferred?;
         answer
+    }
+
+    /// Begins, if nothing was run yet, before something is run that changes rows.
+    pub(in crate::store::engine) async fn begin(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.client.batch_execute("BEGIN").await.map_err(|error| classify(&error))?;
+        }
+        Ok(())
     }
 
     /// Has a statement that changes one row sent with what comes next; if it fails, so does that.
@@ -61,7 +73,7 @@ impl<'c> Transaction<'c> {
     pub(super) async fn commit(mut self) -> Result<()> {
         if !self.is_begun {
             match self.deferred {
-                Some(_) => self.run(async { Ok(()) }).await?,
+                Some(_) => self.begin().await?,
                 None => return Ok(()),
             }
         }

@@ -1,13 +1,66 @@
 //! Statements of SQLite: values in, rows out, errors told apart.
 
+use std::time::Duration;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode};
+use tokio::runtime::RuntimeFlavor;
 
 use super::super::{Answer, Error, Result, Row, Statement, Value};
 
+/// The longest that a statement may take of which somebody outside had a hand in the text.
+const LONGEST: Duration = Duration::from_secs(5);
+
 pub(in crate::store::engine) fn rows(connection: &mut Connection, sql: &str, parameters: &[Value]) -> Result<Vec<Row>> {
     let mut statement = connection.prepare_cached(sql).map_err(classify)?;
-    bind(&mut statement, parameters)?;
+    collect(&mut statement, parameters)
+}
+
+/// As [`rows`], for what may take long: the statement is not kept, and other work of this thread goes elsewhere.
+pub(in crate::store::engine) fn rows_once(
+    connection: &mut Connection,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<Vec<Row>> {
+    let deadline = Deadline::of(connection);
+    let work = || {
+        let mut statement = connection.prepare(sql).map_err(classify)?;
+        collect(&mut statement, parameters)
+    };
+    let _deadline = deadline;
+    match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+/// Interrupts what takes too long, unless it is dropped before.
+struct Deadline(Option<tokio::task::AbortHandle>);
+
+impl Deadline {
+    fn of(connection: &Connection) -> Self {
+        let interrupt = connection.get_interrupt_handle();
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        Self(runtime.map(|runtime| {
+            let watch = async move {
+                tokio::time::sleep(LONGEST).await;
+                interrupt.interrupt();
+            };
+            runtime.spawn(watch).abort_handle()
+        }))
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        if let Some(watch) = self.0.take() {
+            watch.abort();
+        }
+    }
+}
+
+fn collect(statement: &mut rusqlite::Statement<'_>, parameters: &[Value]) -> Result<Vec<Row>> {
+    bind(statement, parameters)?;
     let columns = statement.column_count();
     let mut found = statement.raw_query();
     let mut rows = Vec::new();
@@ -95,6 +148,7 @@ pub(in crate::store::engine) fn classify(error: rusqlite::Error) -> Error {
             | ErrorCode::CannotOpen
             | ErrorCode::ReadOnly
             | ErrorCode::PermissionDenied
+            | ErrorCode::OperationInterrupted
             | ErrorCode::OutOfMemory => Error::Unavailable(error.to_string()),
             _ => Error::Broken(error.to_string()),
         },
