@@ -18,6 +18,8 @@ const LAST: char = '\u{10ffff}';
 /// A condition on the rows of one company's users or groups, and its values; `$1` is the company.
 #[derive(Debug, Clone)]
 pub struct Condition {
+    /// Whether few can fit, so that all of them are found before they are put in order.
+    pub(super) is_selective: bool,
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
 }
@@ -51,7 +53,7 @@ enum Place {
 impl Condition {
     /// All of a company's.
     pub fn all(company: CompanyId) -> Self {
-        Self { sql: String::new(), values: vec![company.0.into()] }
+        Self { is_selective: false, sql: String::new(), values: vec![company.0.into()] }
     }
 
     /// Those for which a filter holds.
@@ -61,6 +63,7 @@ impl Condition {
     pub fn of(kind: ResourceKind, company: CompanyId, filter: &Filter) -> Result<Self, Fault> {
         let mut condition = Self::all(company);
         condition.sql = condition.filter(kind, filter)?;
+        condition.is_selective = is_selective(filter);
         Ok(condition)
     }
 
@@ -266,6 +269,17 @@ impl Condition {
             }
             Filter::Element { path, .. } => return Err(unsupported(path)),
         })
+    }
+}
+
+/// Whether there is a comparison for equality with a text among those that all have to hold. Without knowing, PostgreSQL goes
+/// through a whole list in its order to find the few.
+fn is_selective(filter: &Filter) -> bool {
+    match filter {
+        Filter::Compare { operator, value, .. } => *operator == Operator::Equal && matches!(value, Literal::Text(_)),
+        Filter::And(left, right) => is_selective(left) || is_selective(right),
+        Filter::Element { filter, .. } => is_selective(filter),
+        Filter::Or(..) | Filter::Not(_) | Filter::Present(_) => false,
     }
 }
 
