@@ -169,18 +169,10 @@ impl Directory {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
                 }
-                if audit::company_of(&caller).is_some_and(|own| own != company) {
-                    return Ok(Err(unknown(id)));
-                }
-                lock_touched(tx, company, id, &checked).await?;
-                let Some(before) = groups::lock(tx, company, id).await? else { return Ok(Err(unknown(id))) };
-                if expected.is_some_and(|expected| expected != before.revision) {
-                    return Ok(Err(Refusal::Outdated.into()));
-                }
-                if let Err(refusal) = may_edit(tx, &caller, &before, &checked).await? {
-                    draft.refused(tx, Some(company), &refusal).await?;
-                    return Ok(Err(refusal.into()));
-                }
+                let before = match lock(tx, &caller, &draft, (company, id, expected), &checked).await? {
+                    Ok(group) => group,
+                    Err(error) => return Ok(Err(error)),
+                };
                 let admins = admins_before(tx, &before).await?;
                 let mut change =
                     Change { group: before.clone(), rights: before.rights, touched: Vec::new(), added: 0, removed: 0 };
@@ -211,12 +203,7 @@ impl Directory {
                 Ok(Ok(group))
             })
             .await;
-        match changed {
-            Err(store::Error::Undone) => {
-                Err(self.refuse(&again, Action::ChangeGroup, subject, Refusal::LastAdmin).await)
-            }
-            changed => written(changed),
-        }
+        self.unless_last_admin(changed, &again, Action::ChangeGroup, subject).await
     }
 
     /// Deletes a group; its members lose what it gave.
@@ -241,18 +228,10 @@ impl Directory {
                 if let Err(refusal) = draft.caller_may_still(tx, &caller, None).await? {
                     return Ok(Err(refusal.into()));
                 }
-                if audit::company_of(&caller).is_some_and(|own| own != company) {
-                    return Ok(Err(unknown(id)));
-                }
-                lock_touched(tx, company, id, &[Edit::RemoveAll]).await?;
-                let Some(group) = groups::lock(tx, company, id).await? else { return Ok(Err(unknown(id))) };
-                if expected.is_some_and(|expected| expected != group.revision) {
-                    return Ok(Err(Refusal::Outdated.into()));
-                }
-                if let Err(refusal) = may_edit(tx, &caller, &group, &[Edit::RemoveAll]).await? {
-                    draft.refused(tx, Some(company), &refusal).await?;
-                    return Ok(Err(refusal.into()));
-                }
+                let group = match lock(tx, &caller, &draft, (company, id, expected), &[Edit::RemoveAll]).await? {
+                    Ok(group) => group,
+                    Err(error) => return Ok(Err(error)),
+                };
                 let admins = admins_before(tx, &group).await?;
                 let members = if group.rights.is_empty() { Vec::new() } else { all_members(tx, id).await? };
                 groups::delete(tx, id).await?;
@@ -265,11 +244,20 @@ impl Directory {
                 Ok(Ok(()))
             })
             .await;
-        match deleted {
-            Err(store::Error::Undone) => {
-                Err(self.refuse(&again, Action::DeleteGroup, subject, Refusal::LastAdmin).await)
-            }
-            deleted => written(deleted),
+        self.unless_last_admin(deleted, &again, Action::DeleteGroup, subject).await
+    }
+
+    /// What came of a change that was undone where it would have left no Mendix Admin: that is written down.
+    async fn unless_last_admin<T>(
+        &self,
+        result: store::Result<Result<T, Error>>,
+        caller: &Caller,
+        action: Action,
+        subject: Option<Subject>,
+    ) -> Result<T, Error> {
+        match result {
+            Err(store::Error::Undone) => Err(self.refuse(caller, action, subject, Refusal::LastAdmin).await),
+            result => written(result),
         }
     }
 
@@ -390,6 +378,29 @@ impl Directory {
     }
 }
 
+/// The group that is to be changed by these edits, if the caller may; nobody else changes it until this transaction ends.
+async fn lock(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    draft: &audit::Draft,
+    (company, id, expected): (CompanyId, GroupId, Option<i64>),
+    edits: &[Edit],
+) -> store::Result<Result<Group, Error>> {
+    if audit::company_of(caller).is_some_and(|own| own != company) {
+        return Ok(Err(unknown(id)));
+    }
+    lock_touched(tx, company, id, edits).await?;
+    let Some(group) = groups::lock(tx, company, id).await? else { return Ok(Err(unknown(id))) };
+    if expected.is_some_and(|expected| expected != group.revision) {
+        return Ok(Err(Refusal::Outdated.into()));
+    }
+    if let Err(refusal) = may_edit(tx, caller, &group, edits).await? {
+        draft.refused(tx, Some(company), &refusal).await?;
+        return Ok(Err(refusal.into()));
+    }
+    Ok(Ok(group))
+}
+
 /// A group as it becomes, edit by edit.
 struct Change {
     group: Group,
@@ -485,7 +496,7 @@ async fn settle_all(tx: &mut Tx<'_>, of: &[UserId], draft: &audit::Draft) -> sto
         let Some(user) = users::lock(tx, *id, None).await? else { continue };
         let now: Timestamp = draft.now();
         let own = users::find_own_role(tx, *id).await?;
-        let role = rights::settle(tx, &user, own, now).await?;
+        let role = rights::settle(tx, &user, (own, own), now).await?;
         if role != user.role {
             let detail = serde_json::json!({"from": user.role.as_str(), "to": role.as_str(), "by": "group"});
             let entry = draft.beside(Action::SetRole, Subject::User(*id));

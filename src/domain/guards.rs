@@ -7,6 +7,7 @@ use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::scope::Scope;
 use crate::model::user::{Role, Status, User};
+use crate::store::people::Person;
 use crate::store::{self, Tx, companies, groups, people, services, sessions, tokens, users};
 
 /// Who may do something. The host's operator may do everything.
@@ -211,7 +212,7 @@ pub(super) async fn may_let_back(tx: &mut Tx<'_>, caller: &Caller, user: &User) 
         return Ok(Ok(()));
     }
     let is_own = users::find_status_door(tx, user.id).await? == Some(Door::Scim);
-    let is_authority = is_own || companies::find(tx, user.company).await?.is_some_and(|own| own.provider_is_authority);
+    let is_authority = is_own || provider_is_authority(tx, user.company).await?;
     Ok(if is_authority { Ok(()) } else { Err(Refusal::StoppedByHand(user.status)) })
 }
 
@@ -224,11 +225,42 @@ pub(super) async fn may_come_back(
 ) -> store::Result<Result<(), Refusal>> {
     if caller.origin.door != Door::Scim
         || !people::was_stopped_by_hand(tx, user.company, &user.email, user_name).await?
-        || companies::find(tx, user.company).await?.is_some_and(|own| own.provider_is_authority)
+        || provider_is_authority(tx, user.company).await?
     {
         return Ok(Ok(()));
     }
     Ok(Err(Refusal::StoppedByHand(Status::Deactivated)))
+}
+
+/// Why an identity provider may not give a user another name or address, if it may not: who may do something with others
+/// would be whoever reads the mail of the new address, and who was stopped by hand would come back under the old one.
+pub(super) async fn keeps_name(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    person: &Person,
+    user: &User,
+) -> store::Result<Option<&'static str>> {
+    if caller.origin.door != Door::Scim || provider_is_authority(tx, user.company).await? {
+        return Ok(None);
+    }
+    let is_stopped = person.user.status != Status::Active
+        && users::find_status_door(tx, user.id).await?.is_some_and(|door| door != Door::Scim);
+    if is_stopped {
+        return Ok(Some("the user was stopped by an administrator, and keeps name and address"));
+    }
+    let moves = user.email.key() != person.user.email.key();
+    let has_rights = person.user.role > Role::Member || !users::find_granted(tx, user.id).await?.is_empty();
+    let owner = companies::find_owner_of_domain(tx, user.email.domain()).await?;
+    let is_foreign = moves && has_rights && owner != Some(user.company);
+    Ok(is_foreign.then_some(
+        "the user has rights, and the new address is in no domain of the company: an administrator has to say that the \
+         identity provider is the authority, or add the domain",
+    ))
+}
+
+/// Whether a company lets its identity provider undo what others did.
+async fn provider_is_authority(tx: &mut Tx<'_>, company: CompanyId) -> store::Result<bool> {
+    Ok(companies::find(tx, company).await?.is_some_and(|company| company.provider_is_authority))
 }
 
 /// Keeps the last active admin of a company. Locks the company, so that two admins who go at the same instant

@@ -202,7 +202,7 @@ impl Directory {
                 }
                 let now = draft.now();
                 users::set_own_role(tx, target, role).await?;
-                rights::settle(tx, &user, own, now).await?;
+                rights::settle(tx, &user, (own, role), now).await?;
                 let detail = serde_json::json!({"from": own.as_str(), "to": role.as_str()});
                 draft.done(tx, now, Some(user.company), Some(detail)).await?;
                 Ok(Ok(User { role: after, ..user }))

@@ -1,16 +1,14 @@
 //! Users as identity providers see them and as the User Management API lists them.
 
-use serde_json::{Map, Value};
-
 use super::transitions::Transition;
 use super::{Directory, Error, Refusal, Unknown, audit, guard, guards, transitions};
-use crate::model::actor::{Caller, Door};
+use crate::model::actor::Caller;
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{self, CompanyId, GroupId, UserId};
 use crate::model::scim::fault::{Fault, FaultKind};
-use crate::model::scim::profile::{self, Profile};
+use crate::model::scim::profile::Profile;
 use crate::model::text;
 use crate::model::user::{Role, Status, User};
 use crate::store::{self, Tx, companies, groups, people, users};
@@ -34,19 +32,6 @@ pub type Membership = (GroupId, String);
 
 /// A user and the groups that he is in.
 pub type Member = (Person, Vec<Membership>);
-
-impl Person {
-    /// What identity providers said of the user; of whom they said nothing, what the account has.
-    pub fn described(&self) -> Map<String, Value> {
-        self.attributes.clone().unwrap_or_else(|| profile::base(&self.user.name, self.user.email.to_show()))
-    }
-}
-
-/// Why nothing came of a request, and which audit entry says so.
-enum Outcome<T> {
-    Done(T),
-    Failed(Error),
-}
 
 impl Directory {
     /// Makes a user whom an identity provider describes; deactivated, where it says that he is not active.
@@ -91,10 +76,7 @@ impl Directory {
                 Ok(people::find(tx, company, user).await?.ok_or_else(unknown_of(user)))
             })
             .await;
-        made.unwrap_or_else(|error| match error {
-            store::Error::Taken(_) => Err(taken()),
-            error => Err(error.into()),
-        })
+        written(made)
     }
 
     /// Changes what an identity provider says of a user, and with it whether he is active: by the same act as every door.
@@ -154,9 +136,8 @@ impl Directory {
                         }
                     }
                 }
-                match rewrite(tx, &caller, &person, &profile, &draft).await? {
-                    Outcome::Done(()) => {}
-                    Outcome::Failed(error) => return Ok(Err(error)),
+                if let Err(error) = rewrite(tx, &caller, &person, &profile, &draft).await? {
+                    return Ok(Err(error));
                 }
                 if let (Some(transition), Some(act)) = (&mut transition, &act)
                     && transition.changed()
@@ -167,10 +148,7 @@ impl Directory {
                 Ok(changed.map(|person| (person, transition)).ok_or_else(unknown_of(target)))
             })
             .await;
-        changed.unwrap_or_else(|error| match error {
-            store::Error::Taken(_) => Err(taken()),
-            error => Err(error.into()),
-        })
+        written(changed)
     }
 
     /// Deactivates a user and hides him for good; his name and address are free, his history stays. Says what became of his
@@ -232,10 +210,7 @@ impl Directory {
     /// [`Error::NotFound`] when the company has none with this identifier.
     pub async fn person(&self, company: CompanyId, id: UserId) -> Result<Member, Error> {
         let find = async move |tx: &mut Tx<'_>| match people::find(tx, company, id).await? {
-            Some(person) => {
-                let groups = people::list_memberships(tx, &[id]).await?;
-                Ok(Some((person, groups.into_iter().map(|(_, id, name)| (id, name)).collect())))
-            }
+            Some(person) => Ok(Some((person, memberships_of(tx, id).await?))),
             None => Ok(None),
         };
         self.store.read(find).await?.ok_or_else(unknown_of(id))
@@ -246,8 +221,7 @@ impl Directory {
     /// # Errors
     /// When the store is gone.
     pub async fn memberships(&self, user: UserId) -> Result<Vec<Membership>, Error> {
-        let list = async move |tx: &mut Tx<'_>| people::list_memberships(tx, &[user]).await;
-        Ok(self.store.read(list).await?.into_iter().map(|(_, id, name)| (id, name)).collect())
+        Ok(self.store.read(async move |tx: &mut Tx<'_>| memberships_of(tx, user).await).await?)
     }
 
     /// Up to `limit` users of a list with their groups, where these are wanted; and how many the list has, where that is.
@@ -309,6 +283,10 @@ impl Directory {
     }
 }
 
+async fn memberships_of(tx: &mut Tx<'_>, user: UserId) -> store::Result<Vec<Membership>> {
+    Ok(people::list_memberships(tx, &[user]).await?.into_iter().map(|(_, id, name)| (id, name)).collect())
+}
+
 /// A number as the store takes it.
 pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -320,6 +298,14 @@ fn unknown_of(user: UserId) -> impl Fn() -> Error {
 
 fn taken() -> Error {
     Error::Exists("a user with this userName or e-mail address".to_owned())
+}
+
+/// What was written; or that somebody else was faster to take the name or the address.
+fn written<T>(result: store::Result<Result<T, Error>>) -> Result<T, Error> {
+    result.unwrap_or_else(|error| match error {
+        store::Error::Taken(_) => Err(taken()),
+        error => Err(error.into()),
+    })
 }
 
 /// Whether a user can't have this name and address: somebody has one of them, or another company the address's domain.
@@ -344,24 +330,24 @@ async fn rewrite(
     person: &Person,
     profile: &Profile,
     draft: &audit::Draft,
-) -> store::Result<Outcome<()>> {
+) -> store::Result<Result<(), Error>> {
     let changed = differences(person, profile);
     if changed.is_empty() {
-        return Ok(Outcome::Done(()));
+        return Ok(Ok(()));
     }
     let email = people::address(person.user.id, profile, Some(&person.user.email));
     let user = User { email, name: profile.name.clone(), ..person.user.clone() };
     if is_taken(tx, &user, Some(person), &profile.user_name).await? {
-        return Ok(Outcome::Failed(taken()));
+        return Ok(Err(taken()));
     }
     let renames = user.email.key() != person.user.email.key() || profile.user_name != person.user_name;
-    if renames && let Some(why) = keeps_name(tx, person, &user, caller).await? {
+    if renames && let Some(why) = guards::keeps_name(tx, caller, person, &user).await? {
         draft.refused_for(tx, Some(user.company), "name_kept", None).await?;
-        return Ok(Outcome::Failed(Fault::new(FaultKind::Mutability, why).into()));
+        return Ok(Err(Fault::new(FaultKind::Mutability, why).into()));
     }
     if renames && let Err(refusal) = guards::may_come_back(tx, caller, &user, &profile.user_name).await? {
         draft.refused(tx, Some(user.company), &refusal).await?;
-        return Ok(Outcome::Failed(refusal.into()));
+        return Ok(Err(refusal.into()));
     }
     let now: Timestamp = draft.now();
     if user.email.key() != person.user.email.key() {
@@ -376,35 +362,7 @@ async fn rewrite(
         "name": {"from": person.user.name, "to": user.name},
     });
     draft.done(tx, now, Some(user.company), Some(detail)).await?;
-    Ok(Outcome::Done(()))
-}
-
-/// Why an identity provider may not give a user another name or address, if it may not: who may do something with others
-/// would be whoever reads the mail of the new address, and who was stopped by hand would come back under the old one.
-async fn keeps_name(
-    tx: &mut Tx<'_>,
-    person: &Person,
-    user: &User,
-    caller: &Caller,
-) -> store::Result<Option<&'static str>> {
-    if caller.origin.door != Door::Scim
-        || companies::find(tx, user.company).await?.is_some_and(|company| company.provider_is_authority)
-    {
-        return Ok(None);
-    }
-    let is_stopped = person.user.status != Status::Active
-        && users::find_status_door(tx, user.id).await?.is_some_and(|door| door != Door::Scim);
-    if is_stopped {
-        return Ok(Some("the user was stopped by an administrator, and keeps name and address"));
-    }
-    let moves = user.email.key() != person.user.email.key();
-    let has_rights = person.user.role > Role::Member || !users::find_granted(tx, user.id).await?.is_empty();
-    let owner = companies::find_owner_of_domain(tx, user.email.domain()).await?;
-    let is_foreign = moves && has_rights && owner != Some(user.company);
-    Ok(is_foreign.then_some(
-        "the user has rights, and the new address is in no domain of the company: an administrator has to say that the \
-         identity provider is the authority, or add the domain",
-    ))
+    Ok(Ok(()))
 }
 
 /// The names of the attributes that are something else now.

@@ -5,10 +5,15 @@ use crate::model::scope::Scopes;
 use crate::model::user::{Role, User};
 use crate::store::{self, Tx, groups, links, tokens, users};
 
-/// Gives a user just what his own role, which was `before_own`, and his groups give together; says with which role he ends. What he loses he loses at
-/// once: links that he made as an admin end, and his tokens lose the scopes that a group had let him give them.
-pub(super) async fn settle(tx: &mut Tx<'_>, user: &User, before_own: Role, now: Timestamp) -> store::Result<Role> {
-    let own = users::find_own_role(tx, user.id).await?;
+/// Gives a user just what his own role, which was `before_own` and is `own`, and his groups give together; says with which
+/// role he ends. What he loses he loses at once: links that he made as an admin end, and his tokens lose the scopes that a
+/// group had let him give them.
+pub(super) async fn settle(
+    tx: &mut Tx<'_>,
+    user: &User,
+    (before_own, own): (Role, Role),
+    now: Timestamp,
+) -> store::Result<Role> {
     let before = users::find_granted(tx, user.id).await?;
     let given = groups::rights_of(tx, user.id).await?;
     let role = own.max(given.role.unwrap_or(Role::Member));

@@ -33,9 +33,19 @@ const LONGEST_PENALTY: Duration = Duration::from_secs(1);
 /// everybody else is counted by address.
 pub(super) async fn admit(State((app, dialect)): State<(App, Dialect)>, request: Request, next: Next) -> Response {
     let circumstances = Circumstances::of(&request);
-    let answered = AssertUnwindSafe(answer(&app, dialect, circumstances, request, next)).catch_unwind().await;
-    let panicked = || Failure::Internal("a handler panicked".to_owned());
-    answered.unwrap_or_else(|_| dialect.answer(&panicked(), circumstances.request))
+    let answered = answer(&app, dialect, circumstances, request, next);
+    caught(answered, |failure| dialect.answer(failure, circumstances.request)).await
+}
+
+/// An answer; where its making panicked, the one that the door has for our faults.
+pub(super) fn caught(
+    answered: impl Future<Output = Response>,
+    words: impl FnOnce(&Failure) -> Response,
+) -> impl Future<Output = Response> {
+    // No `async fn`, which would hold the work twice.
+    AssertUnwindSafe(answered)
+        .catch_unwind()
+        .map(|answered| answered.unwrap_or_else(|_| words(&Failure::Internal("a handler panicked".to_owned()))))
 }
 
 async fn answer(

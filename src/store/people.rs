@@ -32,6 +32,13 @@ pub struct Person {
     pub updated_at: Timestamp,
 }
 
+impl Person {
+    /// What identity providers said of the user; of whom they said nothing, what the account has.
+    pub fn described(&self) -> Map<String, Json> {
+        self.attributes.clone().unwrap_or_else(|| described(&self.user))
+    }
+}
+
 macro_rules! columns {
     () => {
         "users.id, users.company_id, users.email, users.name, users.role, users.status, users.status_since, \
@@ -78,23 +85,19 @@ pub struct Listing {
     pub descending: bool,
 }
 
+const FIND: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM users WHERE users.id = $1 AND users.company_id = $2 AND users.deleted_at IS NULL"
+);
+
 /// The user of a company with this identifier, and what is said of him.
 pub async fn find(tx: &mut Tx<'_>, company: CompanyId, id: UserId) -> Result<Option<Person>> {
-    const FIND: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE users.id = $1 AND users.company_id = $2 AND users.deleted_at IS NULL"
-    );
     tx.row(FIND, &[id.0.into(), company.0.into()]).await?.map(person).transpose()
 }
 
 /// As [`find`], and nobody else changes the user until this transaction ends.
 pub async fn lock(tx: &mut Tx<'_>, company: CompanyId, id: UserId) -> Result<Option<Person>> {
-    const FIND: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users WHERE users.id = $1 AND users.company_id = $2 AND users.deleted_at IS NULL"
-    );
     tx.locked_row(FIND, &[id.0.into(), company.0.into()]).await?.map(person).transpose()
 }
 
@@ -102,10 +105,7 @@ pub async fn lock(tx: &mut Tx<'_>, company: CompanyId, id: UserId) -> Result<Opt
 /// [`Error::Taken`] when somebody has the name or the address.
 pub async fn describe(tx: &mut Tx<'_>, before: &Person, user: &User, profile: &Profile, at: Timestamp) -> Result<()> {
     write(tx, user, profile, before.revision + 1, at).await?;
-    match &before.attributes {
-        Some(said) => derive(tx, Some((&before.user, said)), user, &profile.attributes).await,
-        None => derive(tx, Some((&before.user, &described(&before.user))), user, &profile.attributes).await,
-    }
+    derive(tx, Some((&before.user, &before.described())), user, &profile.attributes).await
 }
 
 /// Adds a user whom an identity provider describes. [`Error::Taken`] when somebody has the name or the address.

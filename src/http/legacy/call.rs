@@ -1,18 +1,15 @@
 //! What stands around every call: admission, the note that it was made, and the headers of the answer. And what calls
 //! read from their requests.
 
-use std::panic::AssertUnwindSafe;
-
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::response::Response;
-use futures_util::FutureExt;
 use serde::de::DeserializeOwned;
 
 use super::admission::{self, Visitor};
 use super::error::{Trouble, refuse};
 use super::notice::announce;
-use crate::http::admission::{with_limit, with_view_age};
+use crate::http::admission::{caught, with_limit, with_view_age};
 use crate::http::app::App;
 use crate::http::body;
 use crate::http::failure::Failure;
@@ -37,9 +34,8 @@ where
     A: Future<Output = Result<Response, Trouble>>,
 {
     let circumstances = Circumstances::of(&request);
-    let answered = AssertUnwindSafe(answer(&app, circumstances, request, name, work)).catch_unwind().await;
-    let panicked = || Failure::Internal("a handler panicked".to_owned());
-    announce(&app, answered.unwrap_or_else(|_| refuse(&panicked(), circumstances.request)))
+    let answered = answer(&app, circumstances, request, name, work);
+    announce(&app, caught(answered, |failure| refuse(failure, circumstances.request)).await)
 }
 
 async fn answer<W, A>(

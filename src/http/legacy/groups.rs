@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use super::call::{Call, Part, in_path, read_object, serve};
 use super::error::{Refusals, Trouble};
-use crate::domain::Unknown;
 use crate::domain::groups::{Edit, NewGroup};
 use crate::http::app::App;
 use crate::http::failure::Failure;
@@ -134,10 +133,6 @@ pub(super) async fn find_group(
 async fn find(app: App, call: Call, name: String) -> Result<Response, Trouble> {
     app.directory.require(&call.caller, Action::ReadGroups, None).await?;
     let group = app.directory.find_group_by_name(call.company, &name).await?;
-    // The directory knows groups by UUID as well; here that is no name.
-    if group.id.to_string() == name.trim() {
-        return Err(Failure::NotFound(Unknown::Group(name)).into());
-    }
     Ok(Json(Described::from(group)).into_response())
 }
 

@@ -1,14 +1,11 @@
 //! Which identity provider asks: `Authorization: Bearer` with a SCIM token (RFC 6750, section 2.1).
 
-use std::panic::AssertUnwindSafe;
-
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
-use futures_util::FutureExt;
 
-use super::super::admission::{Refused, authorization, count_stranger, slow_down, take_turn, with_limit};
+use super::super::admission::{Refused, authorization, caught, count_stranger, slow_down, take_turn, with_limit};
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::super::frame::Circumstances;
@@ -31,9 +28,8 @@ pub(super) struct Connection {
 /// The layer around all that needs a token. Answers for a handler that panicked.
 pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
     let circumstances = Circumstances::of(&request);
-    let answered = AssertUnwindSafe(answer(&app, circumstances, request, next)).catch_unwind().await;
-    let panicked = || Failure::Internal("a handler panicked".to_owned());
-    answered.unwrap_or_else(|_| error::answer(&panicked(), circumstances.request))
+    let answered = answer(&app, circumstances, request, next);
+    caught(answered, |failure| error::answer(failure, circumstances.request)).await
 }
 
 async fn answer(app: &App, circumstances: Circumstances, mut request: Request, next: Next) -> Response {

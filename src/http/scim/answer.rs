@@ -6,7 +6,6 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::super::failure::Failure;
-use super::super::frame::Circumstances;
 use super::error;
 use crate::model::id::RequestId;
 
@@ -63,11 +62,6 @@ pub(super) fn respond(answered: Result<Answer, Failure>, request: RequestId) -> 
         Ok(answer) => answer.into_response(),
         Err(failure) => error::answer(&failure, request),
     }
-}
-
-/// As [`respond`], for what needs no token.
-pub(super) fn respond_openly(answered: Result<Answer, Failure>, circumstances: Circumstances) -> Response {
-    respond(answered, circumstances.request)
 }
 
 /// The version of a resource (RFC 7644, section 3.14).

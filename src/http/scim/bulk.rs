@@ -135,10 +135,9 @@ fn result(
     if let Some(id) = &operation.bulk_id {
         members.insert("bulkId".to_owned(), id.clone().into());
     }
+    let own = || format!("{}{BASE}/{}", app.settings.public_url, path.trim_start_matches(BASE).trim_matches('/'));
     match done {
         Ok(answer) => {
-            let own =
-                || format!("{}{BASE}/{}", app.settings.public_url, path.trim_start_matches(BASE).trim_matches('/'));
             members.insert("location".to_owned(), answer.location.unwrap_or_else(own).into());
             if let Some(version) = answer.version {
                 members.insert("version".to_owned(), version.into());
@@ -151,9 +150,7 @@ fn result(
             }
             let (status, document) = error::document(&failure, connection.request);
             if operation.method != "POST" {
-                let location =
-                    format!("{}{BASE}/{}", app.settings.public_url, path.trim_start_matches(BASE).trim_matches('/'));
-                members.insert("location".to_owned(), location.into());
+                members.insert("location".to_owned(), own().into());
             }
             members.insert("status".to_owned(), status.as_u16().to_string().into());
             members.insert("response".to_owned(), document);

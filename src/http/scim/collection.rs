@@ -151,7 +151,7 @@ async fn change(
 }
 
 /// What is to be shown, by the address.
-fn projection(kind: ResourceKind, uri: &Uri) -> Result<Projection, Failure> {
+pub(super) fn projection(kind: ResourceKind, uri: &Uri) -> Result<Projection, Failure> {
     let fields = Fields::of_query(uri);
     Ok(Projection::parse(kind, fields.filled("attributes"), fields.filled("excludedAttributes"))?)
 }

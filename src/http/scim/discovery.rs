@@ -10,7 +10,7 @@ use super::super::failure::Failure;
 use super::super::form::Fields;
 use super::super::frame::Circumstances;
 use super::BASE;
-use super::answer::{Answer, respond_openly};
+use super::answer::{Answer, respond};
 use super::error::refusal;
 use super::list::{DEFAULT_COUNT, LIST_SCHEMA, MOST};
 use crate::domain::Unknown;
@@ -49,31 +49,31 @@ pub(super) async fn service_provider_config(State(app): State<App>, request: Req
         }
         Answer::document(&config)
     });
-    respond_openly(Ok(answer), Circumstances::of(&request))
+    respond(Ok(answer), Circumstances::of(&request).request)
 }
 
 const SCHEMAS: [&Schema; 3] = [&USER, &ENTERPRISE_USER, &GROUP];
 
 pub(super) async fn schemas(State(app): State<App>, request: Request) -> Response {
     let answer = without_filter(request.uri(), || all(SCHEMAS.map(|schema| shown(&app, schema)).to_vec()));
-    respond_openly(Ok(answer), Circumstances::of(&request))
+    respond(Ok(answer), Circumstances::of(&request).request)
 }
 
 pub(super) async fn schema(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
     let found = SCHEMAS.into_iter().find(|schema| schema.id.eq_ignore_ascii_case(&id));
     let answer = found.map(|schema| Answer::document(&shown(&app, schema)));
-    respond_openly(answer.ok_or(Failure::NotFound(Unknown::Page)), Circumstances::of(&request))
+    respond(answer.ok_or(Failure::NotFound(Unknown::Page)), Circumstances::of(&request).request)
 }
 
 pub(super) async fn resource_types(State(app): State<App>, request: Request) -> Response {
     let types = || all(ResourceKind::ALL.map(|kind| resource_type_of(&app, kind)).to_vec());
-    respond_openly(Ok(without_filter(request.uri(), types)), Circumstances::of(&request))
+    respond(Ok(without_filter(request.uri(), types)), Circumstances::of(&request).request)
 }
 
 pub(super) async fn resource_type(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
     let found = ResourceKind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(&name));
     let answer = found.map(|kind| Answer::document(&resource_type_of(&app, kind)));
-    respond_openly(answer.ok_or(Failure::NotFound(Unknown::Page)), Circumstances::of(&request))
+    respond(answer.ok_or(Failure::NotFound(Unknown::Page)), Circumstances::of(&request).request)
 }
 
 fn shown(app: &App, schema: &Schema) -> Value {

@@ -9,19 +9,18 @@ use super::super::admission::count_stranger;
 use super::super::app::App;
 use super::super::console;
 use super::super::failure::Failure;
-use super::super::form::Fields;
 use super::super::frame::Circumstances;
-use super::answer::{Answer, respond_openly};
+use super::answer::{Answer, respond};
+use super::collection::projection;
 use super::error::refusal;
 use super::resource::{user, user_location, user_version};
 use crate::model::actor::Actor;
-use crate::model::scim::project::Projection;
 use crate::model::scim::schema::ResourceKind;
 
 pub(super) async fn show(State(app): State<App>, request: Request) -> Response {
     let circumstances = Circumstances::of(&request);
     let parts = request.into_parts().0;
-    respond_openly(find(&app, circumstances, &parts).await, circumstances)
+    respond(find(&app, circumstances, &parts).await, circumstances.request)
 }
 
 async fn find(app: &App, circumstances: Circumstances, parts: &Parts) -> Result<Answer, Failure> {
@@ -39,9 +38,7 @@ async fn find(app: &App, circumstances: Circumstances, parts: &Parts) -> Result<
     };
     let Actor::User(identity) = &visit.actor else { return Ok(nobody()) };
     let member = app.directory.person(identity.company, identity.user).await?;
-    let fields = Fields::of_query(uri);
-    let (attributes, excluded) = (fields.filled("attributes"), fields.filled("excludedAttributes"));
-    let projection = Projection::parse(ResourceKind::User, attributes, excluded)?;
+    let projection = projection(ResourceKind::User, uri)?;
     Ok(Answer {
         status: StatusCode::OK,
         location: Some(user_location(app, identity.user)),

@@ -49,8 +49,8 @@ async fn find(app: &App, connection: &Connection, query: &Query) -> Result<Answe
     let _turn = app.scim_lists.acquire().await;
     let (attributes, excluded) = (query.attributes.as_deref(), query.excluded.as_deref());
     let count = query.count.unwrap_or(DEFAULT_COUNT).min(MOST);
-    let (users, groups) =
-        (plan(app, connection, ResourceKind::User, query), plan(app, connection, ResourceKind::Group, query));
+    let plan = |kind| Plan::of(app, connection, kind, query);
+    let (users, groups) = (plan(ResourceKind::User), plan(ResourceKind::Group));
     // What one kind has not, none of that kind has; what neither has, is wrong.
     if let (Err(fault), Err(_)) = (&users, &groups) {
         return Err(fault.clone().into());
@@ -77,8 +77,4 @@ async fn find(app: &App, connection: &Connection, query: &Query) -> Result<Answe
         "schemas": [LIST_SCHEMA], "totalResults": total, "startIndex": query.start, "itemsPerPage": resources.len(),
     });
     Ok(Answer::list(with_list(&document, "Resources", &resources)))
-}
-
-fn plan(app: &App, connection: &Connection, kind: ResourceKind, query: &Query) -> Result<Plan, Fault> {
-    Plan::of(app, connection, kind, query)
 }
