@@ -14,7 +14,7 @@ use clap::Parser;
 use offboard::access::{self, Gate};
 use offboard::domain::{Directory, Policy};
 use offboard::http::server::{self, Limits};
-use offboard::http::{self, App, Settings};
+use offboard::http::{App, Settings, Site};
 use offboard::model::clock::SystemClock;
 use offboard::model::entropy::SystemEntropy;
 use offboard::store::{Location, Store};
@@ -129,8 +129,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/api/v1/me", get(me))
         .route("/verify", get(verify))
         .route("/oauth2/introspect", post(introspect));
-    let framed = http::framed(&app, routes);
-    server::serve(listener, framed, None, limits(), CancellationToken::new()).await;
+    let site = Site::with_routes(&app, routes);
+    server::serve(listener, site, None, limits(), CancellationToken::new()).await;
     Ok(())
 }
 

@@ -157,6 +157,14 @@ enum Trust {
     Database(Place),
 }
 
+/// An instant, and what this process may trust at it. What is asked at one moment is answered by the state of that moment or
+/// a later one.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    now: Now,
+    trust: Trust,
+}
+
 /// How well this process knows the present state.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
@@ -185,13 +193,30 @@ impl Gate {
         }
     }
 
+    /// This moment, for a request that has more than one credential looked at.
+    ///
+    /// # Errors
+    /// When the store can't tell: then the request must be refused.
+    pub async fn moment(&self) -> Result<Moment> {
+        let now = Now::read(&*self.clock);
+        Ok(Moment { now, trust: self.trust(now).await? })
+    }
+
     /// Says whom a token or a session speaks for at this instant, or why for nobody.
     ///
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
     pub async fn authenticate(&self, secret: &Secret, counts: Use) -> Judged<Admitted> {
-        let (now, digest) = (Now::read(&*self.clock), secret.digest());
-        let (mut found, view_age) = self.find(secret.kind(), digest, now).await?;
+        self.authenticate_at(self.moment().await?, secret, counts).await
+    }
+
+    /// As [`Gate::authenticate`], at a moment of the same request.
+    ///
+    /// # Errors
+    /// When the store can't tell: then the request must be refused as well.
+    pub async fn authenticate_at(&self, moment: Moment, secret: &Secret, counts: Use) -> Judged<Admitted> {
+        let (now, digest) = (moment.now, secret.digest());
+        let (mut found, view_age) = self.find(secret.kind(), digest, moment).await?;
         // Another node may have noted a use of a session meanwhile, of which no commit tells.
         let seems_idle = |entry: &Entry| {
             matches!(entry.held, Held::Session(_))
@@ -227,7 +252,15 @@ impl Gate {
     /// # Errors
     /// When the store can't tell: then the request must be refused as well.
     pub async fn authenticate_service(&self, secret: &Secret) -> Judged<Arc<Service>> {
-        let found = self.find(secret.kind(), secret.digest(), Now::read(&*self.clock)).await?;
+        self.authenticate_service_at(self.moment().await?, secret).await
+    }
+
+    /// As [`Gate::authenticate_service`], at a moment of the same request.
+    ///
+    /// # Errors
+    /// When the store can't tell: then the request must be refused as well.
+    pub async fn authenticate_service_at(&self, moment: Moment, secret: &Secret) -> Judged<Arc<Service>> {
+        let found = self.find(secret.kind(), secret.digest(), moment).await?;
         let (Some(entry), _) = found else { return Ok(Err(Refusal::Unknown)) };
         Ok(match &entry.held {
             Held::Service(held) if held.ended => Err(Refusal::Ended),
@@ -252,8 +285,12 @@ impl Gate {
     }
 
     /// Finds what stands behind a secret; and how old the view is that says so, where it is not the present one.
-    async fn find(&self, kind: Kind, digest: SecretDigest, now: Now) -> Result<(Option<Arc<Entry>>, Option<Duration>)> {
-        let trust = self.trust(now).await?;
+    async fn find(
+        &self,
+        kind: Kind,
+        digest: SecretDigest,
+        Moment { now, trust }: Moment,
+    ) -> Result<(Option<Arc<Entry>>, Option<Duration>)> {
         if let (Trust::Memory(_), Some(entry)) = (trust, self.memory.get(&digest)) {
             return Ok((Some(entry), None));
         }

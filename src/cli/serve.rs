@@ -15,7 +15,7 @@ use crate::access::{self, Gate};
 use crate::domain::{Directory, Policy};
 use crate::http::server;
 use crate::http::tls::Certificate;
-use crate::http::{self, App, Settings};
+use crate::http::{self, App, Settings, Site};
 use crate::model::clock::SystemClock;
 use crate::model::entropy::SystemEntropy;
 use crate::outbound::mail::Mailer;
@@ -100,7 +100,7 @@ async fn run(
 
     let stopped = CancellationToken::new();
     let serving =
-        server::serve(listener, http::router(&app.0), certificate.clone(), config.limits.clone(), stopped.clone());
+        server::serve(listener, Site::new(&app.0), certificate.clone(), config.limits.clone(), stopped.clone());
     let serving = tokio::spawn(serving);
     let forgotten = CancellationToken::new();
     let memory = tokio::spawn(Arc::clone(&app.1).remember(Arc::new(SystemEntropy), forgotten.clone()));

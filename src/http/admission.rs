@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
@@ -55,19 +55,41 @@ async fn answer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let admitted = match token(request.headers(), &["MxToken"]) {
+    let admitted = admitted(app, dialect, circumstances, request.method(), request.headers()).await;
+    let handled = async |caller| {
+        request.extensions_mut().insert(caller);
+        next.run(request).await
+    };
+    respond(dialect, circumstances, admitted, handled).await
+}
+
+/// Who may come in with what a request shows.
+pub(super) async fn admitted(
+    app: &App,
+    dialect: Dialect,
+    circumstances: Circumstances,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Admitted, Refused> {
+    match token(headers, &["MxToken"]) {
         Ok(token) => authenticate(app, dialect, circumstances, &token).await,
         // What another site has a browser send carries the cookie too: a session reads, and changes nothing.
-        Err(Failure::NoCredential) if dialect.door == Door::Api && request.method().is_safe() => {
-            Box::pin(authenticate_session(app, dialect, circumstances, request.headers())).await
+        Err(Failure::NoCredential) if dialect.door == Door::Api && method.is_safe() => {
+            Box::pin(authenticate_session(app, dialect, circumstances, headers)).await
         }
         Err(failure) => Err(count_stranger(app, circumstances, failure).await),
-    };
+    }
+}
+
+/// What a handler answers to who was let in, or the door to who was not; with what is left of the limit.
+pub(super) async fn respond(
+    dialect: Dialect,
+    circumstances: Circumstances,
+    admitted: Result<Admitted, Refused>,
+    handled: impl AsyncFnOnce(Caller) -> Response,
+) -> Response {
     let (response, decision) = match admitted {
-        Ok(Admitted { caller, decision, view_age }) => {
-            request.extensions_mut().insert(caller);
-            (with_view_age(next.run(request).await, view_age), decision)
-        }
+        Ok(Admitted { caller, decision, view_age }) => (with_view_age(handled(caller).await, view_age), decision),
         Err((failure, decision)) => (dialect.answer(&failure, circumstances.request), decision),
     };
     with_limit(response, decision)

@@ -1,7 +1,10 @@
 //! Bodies: bounded in size and time, read as JSON whatever their type says.
 
-use axum::body::{Bytes, HttpBody, to_bytes};
+use std::error::Error;
+
+use axum::body::{Bytes, HttpBody};
 use axum::extract::Request;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, de};
 
@@ -10,30 +13,31 @@ use super::failure::Failure;
 use crate::model::scim::fault::{Fault, FaultKind};
 
 /// Reads a body to its end.
-pub(super) async fn read(app: &App, request: Request) -> Result<Bytes, Failure> {
-    read_up_to(app, request, app.settings.body_limit).await
+pub(super) async fn read(app: &App, body: impl Incoming) -> Result<Bytes, Failure> {
+    read_up_to(app, body, app.settings.body_limit).await
 }
 
 /// Reads a body of at most so many bytes as JSON.
 pub(super) async fn read_json(app: &App, request: Request, limit: usize) -> Result<serde_json::Value, Failure> {
-    let bytes = read_up_to(app, request, limit).await?;
+    let bytes = read_up_to(app, request.into_body(), limit).await?;
     let wrong = |detail: String| Fault::new(FaultKind::InvalidSyntax, detail);
     let read: Result<Distinct, _> = serde_json::from_slice(&bytes);
     Ok(read.map_err(|error| wrong(format!("the body is not as expected: {error}")))?.0)
 }
 
-async fn read_up_to(app: &App, request: Request, limit: usize) -> Result<Bytes, Failure> {
-    let body = request.into_body();
+/// A body on its way here.
+pub(super) trait Incoming: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> {}
+
+impl<B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>> Incoming for B {}
+
+async fn read_up_to(app: &App, body: impl Incoming, limit: usize) -> Result<Bytes, Failure> {
     if body.size_hint().lower() > limit as u64 {
         return Err(Failure::TooLarge);
     }
-    match tokio::time::timeout(app.settings.body_timeout, to_bytes(body, limit)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => {
-            let cause = std::error::Error::source(&error);
-            let too_large = cause.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-            Err(if too_large { Failure::TooLarge } else { Failure::Invalid("the body broke off".to_owned()) })
-        }
+    match tokio::time::timeout(app.settings.body_timeout, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::TooLarge),
+        Ok(Err(_)) => Err(Failure::Invalid("the body broke off".to_owned())),
         Err(_) => Err(Failure::TooSlow),
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Fields(Vec<(String, String)>);
 impl Fields {
     /// Reads a form to its end.
     pub(super) async fn of_body(app: &App, request: Request) -> Result<Self, Failure> {
-        Ok(Self::parse(&body::read(app, request).await?))
+        Ok(Self::parse(&body::read(app, request.into_body()).await?))
     }
 
     /// Those behind the `?` of an address.

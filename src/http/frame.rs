@@ -2,10 +2,10 @@
 //! metrics, and the headers that keep browsers careful.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::middleware::Next;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use ipnet::IpNet;
 
@@ -22,7 +22,7 @@ pub(super) struct Circumstances {
 }
 
 impl Circumstances {
-    /// Those of a request that has passed [`frame`]; every request does.
+    /// Those of a request that came through the [`Frame`]; every request does.
     pub(super) fn of(request: &Request) -> Self {
         let nowhere = Self { request: RequestId(uuid::Uuid::nil()), address: IpAddr::from([0, 0, 0, 0]) };
         request.extensions().get().copied().unwrap_or(nowhere)
@@ -31,30 +31,45 @@ impl Circumstances {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The outermost layer.
-pub(super) async fn frame(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let begun = app.clock.monotonic();
-    let id = RequestId(id::ordered(app.clock.now(), &*app.entropy));
-    let address = client_address(&request, &app.settings.trusted_proxies);
-    request.extensions_mut().insert(Circumstances { request: id, address });
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+/// What stands around one request and its answer.
+pub(super) struct Frame {
+    circumstances: Circumstances,
+    method: Method,
+    begun: Duration,
+}
 
-    let mut response = next.run(request).await;
-
-    let headers = response.headers_mut();
-    harden(headers, app.settings.https());
-    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
-        headers.insert(REQUEST_ID, value);
+impl Frame {
+    /// Takes in how a request came.
+    pub(super) fn begin<B>(app: &App, request: &hyper::Request<B>, peer: SocketAddr) -> Self {
+        let id = RequestId(id::ordered(app.clock.now(), &*app.entropy));
+        let address = client_address(peer.ip(), request.headers(), &app.settings.trusted_proxies);
+        Self {
+            circumstances: Circumstances { request: id, address },
+            method: request.method().clone(),
+            begun: app.clock.monotonic(),
+        }
     }
-    let took = app.clock.monotonic().saturating_sub(begun);
-    let status = response.status();
-    let reason = response.extensions().get::<Reason>().map(|reason| reason.0);
-    app.metrics.request(&method, route, status, took, reason);
-    let cause = response.extensions().get::<Cause>().map(|cause| cause.0.as_str());
-    app.request_log.write(&Line { request: id, method: &method, route, status, reason, cause, took, address }, begun);
-    response
+
+    pub(super) fn circumstances(&self) -> Circumstances {
+        self.circumstances
+    }
+
+    /// Completes the answer that a route gave, counts it and writes it down.
+    pub(super) fn end(self, app: &App, route: &str, mut response: Response) -> Response {
+        let Self { circumstances: Circumstances { request, address }, method, begun } = self;
+        let headers = response.headers_mut();
+        harden(headers, app.settings.https());
+        if let Ok(value) = HeaderValue::try_from(request.to_string()) {
+            headers.insert(REQUEST_ID, value);
+        }
+        let took = app.clock.monotonic().saturating_sub(begun);
+        let status = response.status();
+        let reason = response.extensions().get::<Reason>().map(|reason| reason.0);
+        app.metrics.request(&method, route, status, took, reason);
+        let cause = response.extensions().get::<Cause>().map(|cause| cause.0.as_str());
+        app.request_log.write(&Line { request, method: &method, route, status, reason, cause, took, address }, begun);
+        response
+    }
 }
 
 /// Sets what a route has not set itself.
@@ -75,15 +90,13 @@ fn harden(headers: &mut HeaderMap, https: bool) {
 
 /// The address of the client: the peer's own or, behind trusted proxies, the last one in `X-Forwarded-For` that is
 /// none of them. Whoever else sends that header is not believed.
-fn client_address(request: &Request, trusted: &[IpNet]) -> IpAddr {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(peer)| peer.ip().to_canonical());
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let peer = peer.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
         return peer;
     }
-    let lines: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
     let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
     let mut nearest = peer;
     loop {
@@ -102,13 +115,11 @@ mod tests {
     use super::*;
 
     fn address(peer: &str, forwarded: &[&str]) -> String {
-        let mut request = Request::new(axum::body::Body::empty());
-        let peer: IpAddr = peer.parse().unwrap();
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer, 1)));
+        let mut headers = HeaderMap::new();
         for line in forwarded {
-            request.headers_mut().append("x-forwarded-for", line.parse().unwrap());
+            headers.append("x-forwarded-for", line.parse().unwrap());
         }
-        client_address(&request, &["10.0.0.0/8".parse().unwrap()]).to_string()
+        client_address(peer.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
     }
 
     #[test]

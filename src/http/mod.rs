@@ -1,12 +1,13 @@
 //! Doors: they translate a request, call the domain, and translate its answer back.
 //!
-//! A request passes [`frame`] (identifier, log, metrics), then, where a token is needed, [`admission`] (token, limits),
-//! and reaches its handler as a `Caller`.
+//! [`server`] takes a request in, [`site`] finds its door, within the [`frame`] (identifier, log, metrics). Where a token is
+//! needed, [`admission`] (token, limits) comes first, and the handler knows a `Caller`.
 
 mod admission;
 mod api;
 mod app;
 mod body;
+mod checks;
 pub mod console;
 mod cookie;
 mod failure;
@@ -23,15 +24,14 @@ mod schema;
 mod scim;
 pub mod server;
 mod services;
+mod site;
 mod streams;
 pub mod tls;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header;
+use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -40,11 +40,12 @@ pub use app::{App, Settings};
 use failure::{Dialect, Failure};
 use frame::Circumstances;
 pub use limit::SharedLimit;
+pub use site::Site;
 
 /// Every route of the server.
-pub fn router(app: &App) -> Router {
+fn routes(app: &App) -> Router {
     let (doors, document) = doors(|routes, dialect| with_door(routes, app, dialect)).split_for_parts();
-    let routes = doors
+    doors
         .route("/health/live", get(operations::live))
         .route("/health/ready", get(operations::ready))
         .route("/metrics", get(operations::metrics))
@@ -52,14 +53,7 @@ pub fn router(app: &App) -> Router {
         .merge(services::gateways())
         .merge(scim::routes(app))
         .merge(console::routes(app))
-        .with_state(app.clone());
-    framed(app, routes)
-}
-
-/// Puts around routes what every request gets, whatever its door.
-pub fn framed(app: &App, routes: Router) -> Router {
-    let fallback = any(no_such_path).with_state(app.clone());
-    routes.fallback_service(fallback).layer(from_fn_with_state(app.clone(), frame::frame))
+        .with_state(app.clone())
 }
 
 /// The API document, without a server.
@@ -78,28 +72,22 @@ fn doors(door: impl Fn(UtoipaMethodRouter<App>, Dialect) -> UtoipaMethodRouter<A
             routes!(identifiers::look_up_users_by_guide, identifiers::look_up_users_by_guide_with_get),
             identifiers::DIALECT,
         ))
-        .routes(door(routes!(api::me::get_me), api::problem::DIALECT))
+        .routes(with_method_words(routes!(api::me::get_me), api::problem::DIALECT))
         .merge(legacy::routes())
         .merge(services::routes())
 }
 
 /// Puts admission around the methods that exist, and an answer in the door's words on the others.
 fn with_door(routes: UtoipaMethodRouter<App>, app: &App, dialect: Dialect) -> UtoipaMethodRouter<App> {
-    routes.map(|methods| {
-        methods.route_layer(from_fn_with_state((app.clone(), dialect), admission::admit)).fallback(
-            move |request: Request| async move {
-                dialect.answer(&Failure::MethodNotAllowed, Circumstances::of(&request).request)
-            },
-        )
-    })
+    let admit = from_fn_with_state((app.clone(), dialect), admission::admit);
+    with_method_words(routes.map(|methods| methods.route_layer(admit)), dialect)
 }
 
-async fn no_such_path(State(app): State<App>, request: Request) -> Response {
-    let id = Circumstances::of(&request).request;
-    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
-        console::no_such_page(&app, id)
-    } else {
-        api::problem::no_such_path(id)
-    }
+/// Answers methods that do not exist in the door's words.
+fn with_method_words(routes: UtoipaMethodRouter<App>, dialect: Dialect) -> UtoipaMethodRouter<App> {
+    routes.map(|methods| {
+        methods.fallback(move |request: Request| async move {
+            dialect.answer(&Failure::MethodNotAllowed, Circumstances::of(&request).request)
+        })
+    })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 
+use super::checks::Check;
 use crate::model::clock::micros;
 use crate::model::id::RequestId;
 
@@ -47,7 +48,8 @@ impl RequestLog {
         let Line { method, route, status, reason, cause, address, .. } = line;
         let status = status.as_u16();
         let is_bounded = line.status.is_server_error() || matches!(status, 401 | 404 | 405 | 429);
-        if !is_bounded && line.method.is_safe() && line.status.is_success() {
+        let only_asks = line.method.is_safe() || *route == Check::Introspect.route();
+        if !is_bounded && only_asks && line.status.is_success() {
             tracing::debug!(%request, %method, route, status, duration_us, %address, "request");
         } else if !is_bounded {
             tracing::info!(%request, %method, route, status, reason, duration_us, %address, "request");

@@ -10,10 +10,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, Request};
-use axum::response::Response;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -23,8 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
+use super::site::Site;
 use super::tls::Certificate;
 
 /// What connections may take.
@@ -44,13 +40,14 @@ pub struct Limits {
 
 /// The most bytes of a request's header.
 const HEADER_BYTES: usize = 32 * 1024;
+
 /// Serves until `stop` is cancelled, then finishes what runs. Gives how many connections had to be cut.
 ///
 /// # Errors
 /// None once it runs: a connection that fails ends alone.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    site: Site,
     certificate: Option<Arc<Certificate>>,
     limits: Limits,
     stop: CancellationToken,
@@ -68,7 +65,7 @@ pub async fn serve(
             tracing::debug!(%peer, "one address has its share of connections already");
             continue;
         };
-        let connection = Connection { router: router.clone(), peer, limits: limits.clone() };
+        let connection = Connection { site: site.clone(), peer, limits: limits.clone() };
         let (watcher, certificate) = (graceful.watcher(), certificate.clone());
         tokio::spawn(async move {
             connection.serve(stream, certificate, watcher).await;
@@ -149,7 +146,7 @@ impl Drop for Share {
 }
 
 struct Connection {
-    router: Router,
+    site: Site,
     peer: SocketAddr,
     limits: Limits,
 }
@@ -187,25 +184,13 @@ impl Connection {
     ) -> hyper::Result<()> {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(self.limits.header_timeout).max_buf_size(HEADER_BYTES);
-        let service = hyper::service::service_fn(move |request| self.clone_for_request().answer(request));
+        // One count of references a connection: requests of others do not wait for it.
+        let (site, peer) = (Arc::new(self.site), self.peer);
+        let service = hyper::service::service_fn(move |request| {
+            let site = Arc::clone(&site);
+            async move { Ok::<_, Infallible>(site.answer(request, peer).await) }
+        });
         watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
-    }
-
-    fn clone_for_request(&self) -> RequestService {
-        RequestService { router: self.router.clone(), peer: self.peer }
-    }
-}
-
-struct RequestService {
-    router: Router,
-    peer: SocketAddr,
-}
-
-impl RequestService {
-    async fn answer(self, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
-        let mut request: Request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(self.peer));
-        self.router.oneshot(request).await
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use super::Invalid;
 use super::user::Role;
 
@@ -133,7 +135,19 @@ impl fmt::Debug for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.names().join(" "))
+        let mut space = "";
+        for scope in Scope::ALL.into_iter().filter(|scope| self.contains(*scope)) {
+            f.write_str(space)?;
+            f.write_str(scope.as_str())?;
+            space = " ";
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

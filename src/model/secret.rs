@@ -68,7 +68,7 @@ impl Secret {
             text.extend(fair.take(missing).map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
         }
         let checksum = checksum(&text);
-        text.push_str(&checksum);
+        text.extend(checksum.map(char::from));
         Self { kind, text }
     }
 
@@ -79,7 +79,7 @@ impl Secret {
             return None;
         }
         let (body, given) = text.split_at(kind.prefix().len() + RANDOM_LENGTH);
-        (checksum(body) == given).then(|| Self { kind, text: Zeroizing::new(text.to_owned()) })
+        (checksum(body) == given.as_bytes()).then(|| Self { kind, text: Zeroizing::new(text.to_owned()) })
     }
 
     /// Takes a text that has the form of one of these kinds.
@@ -124,14 +124,14 @@ impl fmt::Debug for SecretDigest {
     }
 }
 
-fn checksum(text: &str) -> String {
+fn checksum(text: &str) -> [u8; CHECKSUM_LENGTH] {
     let mut rest = crc32fast::hash(text.as_bytes());
     let mut digits = [b'0'; CHECKSUM_LENGTH];
     for digit in digits.iter_mut().rev() {
         *digit = ALPHABET[(rest % 62) as usize];
         rest /= 62;
     }
-    digits.iter().copied().map(char::from).collect()
+    digits
 }
 
 #[cfg(test)]

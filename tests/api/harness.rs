@@ -9,7 +9,7 @@ use offboard::domain::transitions::Request as Act;
 use offboard::domain::users::NewUser;
 use offboard::domain::{Directory, Policy};
 use offboard::http::server::{self, Limits};
-use offboard::http::{App, Settings, router};
+use offboard::http::{App, Settings, Site};
 use offboard::model::actor::{Actor, Caller, Door, Origin};
 use offboard::model::audit::{ActorRecord, Proof};
 use offboard::model::clock::{Clock, ManualClock, Timestamp};
@@ -213,7 +213,7 @@ impl Drop for Platform {
 async fn serve(app: &App, stop: &CancellationToken) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(server::serve(listener, router(app), None, limits(), stop.clone()));
+    tokio::spawn(server::serve(listener, Site::new(app), None, limits(), stop.clone()));
     url
 }
 

@@ -1,14 +1,19 @@
 //! `GET /api/v1/me`: whom a credential speaks for.
 
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::problem::{DIALECT, Refusals};
 use crate::domain::Refusal;
+use crate::http::admission;
+use crate::http::app::App;
 use crate::http::failure::Failure;
+use crate::http::frame::Circumstances;
 use crate::model::actor::{Actor, Caller, Identity};
 
 /// A person and what the shown credential may be used for.
@@ -43,7 +48,26 @@ struct Me<'a> {
     responses((status = 200, description = "The token's owner and scopes", body = Me), Refusals),
     security(("MxToken" = []), ("Session" = [])),
 )]
-pub(in crate::http) async fn get_me(Extension(caller): Extension<Caller>) -> Response {
+pub(in crate::http) async fn get_me(State(app): State<App>, request: Request) -> Response {
+    let (circumstances, parts) = (Circumstances::of(&request), request.into_parts().0);
+    answer(&app, circumstances, &parts.method, &parts.headers).await
+}
+
+/// Answers whoever shows a credential in these headers.
+pub(in crate::http) async fn answer(
+    app: &App,
+    circumstances: Circumstances,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response {
+    let answered = async {
+        let admitted = admission::admitted(app, DIALECT, circumstances, method, headers).await;
+        admission::respond(DIALECT, circumstances, admitted, async |caller| about(&caller)).await
+    };
+    admission::caught(answered, |failure| DIALECT.answer(failure, circumstances.request)).await
+}
+
+fn about(caller: &Caller) -> Response {
     match &caller.actor {
         Actor::User(identity) => Json(Me::from(&**identity)).into_response(),
         // Who runs the host is nobody on the platform.

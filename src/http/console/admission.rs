@@ -55,7 +55,7 @@ async fn arrived(app: &App, request: Request) -> Result<Request, Failure> {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    let body = body::read(app, Request::from_parts(parts.clone(), body)).await?;
+    let body = body::read(app, body).await?;
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 

@@ -63,7 +63,7 @@ where
 
 /// The body as an object of this shape, whatever its content type says; nothing at all is an object without members.
 pub(super) async fn read_object<T: DeserializeOwned>(app: &App, request: Request) -> Result<T, Failure> {
-    let bytes = body::read(app, request).await?;
+    let bytes = body::read(app, request.into_body()).await?;
     let text: &[u8] = if bytes.trim_ascii().is_empty() { b"{}" } else { &bytes };
     body::parse_object(text)
 }

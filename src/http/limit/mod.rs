@@ -126,8 +126,8 @@ impl Limiter {
 
     /// Whether a request would be refused now, without counting it.
     pub(super) fn is_exhausted(&self, key: Key, now: Duration) -> bool {
-        let arrival = self.shard(&key).get(&key).copied();
-        self.quota.zip(arrival).is_some_and(|(quota, arrival)| !step(arrival, now, quota).1.allowed)
+        let Some(quota) = self.quota else { return false };
+        self.shard(&key).get(&key).is_some_and(|arrival| !step(*arrival, now, quota).1.allowed)
     }
 
     /// Counts one request; `None` where there is no limit.

@@ -70,7 +70,7 @@ async fn deactivate(app: &App, caller: &Caller, uuid: &str, request: Request) ->
     let subject = target.as_ref().ok().copied().map(Subject::User);
     app.directory.require(caller, Action::DeactivateUser, subject).await?;
     let target = target.map_err(|invalid| Failure::Invalid(format!("The path is not as expected: {invalid}.")))?;
-    let status: UserStatus = body::parse_object(&body::read(app, request).await?)?;
+    let status: UserStatus = body::parse_object(&body::read(app, request.into_body()).await?)?;
     if status.active {
         return Err(Failure::Invalid("The member 'active' must be false: this API only deactivates.".to_owned()));
     }

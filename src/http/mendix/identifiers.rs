@@ -152,7 +152,7 @@ pub(in crate::http) async fn look_up_users_by_guide_with_get(
 
 async fn look_up(app: &App, caller: &Caller, request: Request) -> Result<Identifiers, Failure> {
     app.directory.require(caller, Action::LookUpUsers, None).await?;
-    let question: Question = body::parse_object(&body::read(app, request).await?)?;
+    let question: Question = body::parse_object(&body::read(app, request.into_body()).await?)?;
     if question.email_addresses.is_empty() {
         return Err(Failure::Invalid("The list of e-mail addresses is empty.".to_owned()));
     }

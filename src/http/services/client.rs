@@ -10,6 +10,7 @@ use super::super::admission::{Refused, authorization, count_stranger, take_turn}
 use super::super::app::App;
 use super::super::failure::Failure;
 use super::super::frame::Circumstances;
+use crate::access::Moment;
 use crate::model::id::ServiceId;
 use crate::model::secret::{Kind, Secret};
 use crate::model::service::Service;
@@ -17,34 +18,54 @@ use crate::model::service::Service;
 /// What a client is asked for that shows none, or a wrong one.
 pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"offboard\"");
 
-/// The service, good at this instant, and the secret that it showed. Who is none is counted by address.
-pub(super) async fn authenticate(
-    app: &App,
-    circumstances: Circumstances,
-    headers: &HeaderMap,
-) -> Result<(Arc<Service>, Secret), Refused> {
-    match find(app, circumstances, headers).await {
-        Ok(found) => Ok(found),
-        Err(failure) => Err(count_stranger(app, circumstances, failure).await),
+/// Which service a request says that it comes from.
+pub(super) struct Claim {
+    id: ServiceId,
+    secret: Secret,
+}
+
+impl Claim {
+    /// Takes what a request shows. Who shows nothing of the right form is counted by address.
+    pub(super) async fn of(app: &App, circumstances: Circumstances, headers: &HeaderMap) -> Result<Self, Refused> {
+        match presented(headers) {
+            Ok(claim) => Ok(claim),
+            Err(failure) => Err(count_stranger(app, circumstances, failure).await),
+        }
+    }
+
+    /// The service, and the moment at which it was good. Who is none is counted by address.
+    pub(super) async fn prove(
+        &self,
+        app: &App,
+        circumstances: Circumstances,
+    ) -> Result<(Arc<Service>, Moment), Refused> {
+        match self.look(app, circumstances).await {
+            Ok(proven) => Ok(proven),
+            Err(failure) => Err(count_stranger(app, circumstances, failure).await),
+        }
+    }
+
+    async fn look(&self, app: &App, circumstances: Circumstances) -> Result<(Arc<Service>, Moment), Failure> {
+        let _turn = take_turn(app, circumstances).await;
+        let moment = app.gate.moment().await?;
+        let service = app.gate.authenticate_service_at(moment, &self.secret).await?;
+        let service = service.map_err(Failure::RejectedCredential)?;
+        if service.id == self.id { Ok((service, moment)) } else { Err(Failure::MalformedCredential) }
+    }
+
+    /// What it showed, to be looked at again.
+    pub(super) fn into_secret(self) -> Secret {
+        self.secret
     }
 }
 
-async fn find(app: &App, circumstances: Circumstances, headers: &HeaderMap) -> Result<(Arc<Service>, Secret), Failure> {
-    let (id, secret) = presented(headers)?;
-    let turn = take_turn(app, circumstances).await;
-    let authenticated = app.gate.authenticate_service(&secret).await;
-    drop(turn);
-    let service = authenticated?.map_err(Failure::RejectedCredential)?;
-    if service.id == id { Ok((service, secret)) } else { Err(Failure::MalformedCredential) }
-}
-
 /// What the one `Authorization` header holds.
-fn presented(headers: &HeaderMap) -> Result<(ServiceId, Secret), Failure> {
+fn presented(headers: &HeaderMap) -> Result<Claim, Failure> {
     let encoded = authorization(headers, &["Basic"])?;
-    let pair = || {
+    let claim = || {
         let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
         let (id, secret) = decoded.split_once(':')?;
-        Some((ServiceId::parse(id).ok()?, Secret::parse(Kind::Service, secret)?))
+        Some(Claim { id: ServiceId::parse(id).ok()?, secret: Secret::parse(Kind::Service, secret)? })
     };
-    pair().ok_or(Failure::MalformedCredential)
+    claim().ok_or(Failure::MalformedCredential)
 }

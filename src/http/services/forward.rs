@@ -4,10 +4,10 @@
 //! The answer is 200, 401 or 403, whatever happens: gateways take anything else for a fault of their own, or for a yes.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use super::super::admission::{self, count_stranger, take_turn, with_view_age};
+use super::super::admission::{self, caught, count_stranger, take_turn, with_view_age};
 use super::super::app::App;
 use super::super::cookie;
 use super::super::failure::Failure;
@@ -52,23 +52,34 @@ const REASON: HeaderName = HeaderName::from_static("offboard-reason");
 )]
 pub(super) async fn verify(State(app): State<App>, request: Request) -> Response {
     let (circumstances, parts) = (Circumstances::of(&request), request.into_parts().0);
-    let required = Fields::of_query(&parts.uri).all("scope").map(str::to_owned).collect();
-    answer(&app, circumstances, &parts.headers, required).await
+    answer(&app, circumstances, Some(&parts.uri), &parts.headers).await
 }
 
 /// The query is the client's here, and asks for nothing.
 pub(super) async fn verify_original(State(app): State<App>, request: Request) -> Response {
     let (circumstances, parts) = (Circumstances::of(&request), request.into_parts().0);
-    answer(&app, circumstances, &parts.headers, Vec::new()).await
+    answer(&app, circumstances, None, &parts.headers).await
 }
 
-async fn answer(app: &App, circumstances: Circumstances, headers: &HeaderMap, mut required: Vec<String>) -> Response {
+/// Answers a gateway; an address is that of its own question.
+pub(in crate::http) async fn answer(
+    app: &App,
+    circumstances: Circumstances,
+    uri: Option<&Uri>,
+    headers: &HeaderMap,
+) -> Response {
+    let mut required: Vec<String> = uri
+        .filter(|uri| uri.query().is_some())
+        .map_or_else(Vec::new, |uri| Fields::of_query(uri).all("scope").map(str::to_owned).collect());
     required
         .extend(headers.get_all(REQUIRED_SCOPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into()));
-    match judge(app, circumstances, headers, &required).await {
-        Ok(response) => response,
-        Err(failure) => refuse(app, circumstances, failure).await,
-    }
+    let answered = async {
+        match judge(app, circumstances, headers, &required).await {
+            Ok(response) => response,
+            Err(failure) => Box::pin(refuse(app, circumstances, failure)).await,
+        }
+    };
+    caught(answered, render).await
 }
 
 async fn judge(
@@ -132,19 +143,24 @@ fn insufficient_scope() -> Response {
     (StatusCode::FORBIDDEN, [(header::WWW_AUTHENTICATE, challenge), (REASON, reason)]).into_response()
 }
 
-/// 401 for what a credential could mend, 403 for the rest.
+/// Who guesses is counted, so that he waits his turn; the gateway gets its answer all the same.
 async fn refuse(app: &App, circumstances: Circumstances, failure: Failure) -> Response {
+    if matches!(failure, Failure::MalformedCredential | Failure::RejectedCredential(_)) {
+        let _ = count_stranger(app, circumstances, failure.clone()).await;
+    }
+    render(&failure)
+}
+
+/// 401 for what a credential could mend, 403 for the rest.
+fn render(failure: &Failure) -> Response {
     const CHALLENGE: &str = "Bearer realm=\"offboard\"";
     const WRONG: &str = "Bearer realm=\"offboard\", error=\"invalid_token\"";
-    let challenge = |text| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, HeaderValue::from_static(text))]);
+    let challenge =
+        |text| (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, HeaderValue::from_static(text))]).into_response();
     let forbidden = |reason| (StatusCode::FORBIDDEN, [(REASON, HeaderValue::from_static(reason))]).into_response();
-    let mut response = match &failure {
-        Failure::NoCredential => challenge(CHALLENGE).into_response(),
-        Failure::MalformedCredential | Failure::RejectedCredential(_) => {
-            // Counted, so that guessing waits its turn; the gateway gets its answer all the same.
-            let _ = count_stranger(app, circumstances, failure.clone()).await;
-            challenge(WRONG).into_response()
-        }
+    let mut response = match failure {
+        Failure::NoCredential => challenge(CHALLENGE),
+        Failure::MalformedCredential | Failure::RejectedCredential(_) => challenge(WRONG),
         Failure::Unavailable(_) => forbidden("unavailable"),
         Failure::Forbidden(_) => forbidden("not_allowed"),
         Failure::NotFound(_)

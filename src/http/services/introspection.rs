@@ -2,21 +2,22 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use url::form_urlencoded;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::admission::{with_limit, with_view_age};
+use super::super::admission::{Refused, caught, with_limit, with_view_age};
 use super::super::app::App;
-use super::super::body;
+use super::super::body::{self, Incoming};
 use super::super::failure::Failure;
-use super::super::form::Fields;
 use super::super::frame::Circumstances;
-use super::client;
-use crate::access::{Admitted, Use};
+use super::client::{self, Claim};
+use crate::access::{Admitted, Moment, Use};
 use crate::model::actor::{Actor, Identity};
+use crate::model::scope::Scopes;
 use crate::model::secret::{Kind, Secret};
 use crate::model::service::Service;
 
@@ -27,7 +28,8 @@ struct Introspection<'a> {
     active: bool,
     /// What it may be used for, with spaces between
     #[schema(example = "mx:user-deactivation:write")]
-    scope: String,
+    #[schema(value_type = String)]
+    scope: Scopes,
     /// The person's e-mail address
     #[schema(example = "ada.admin@acme.example")]
     username: &'a str,
@@ -109,26 +111,50 @@ pub(super) struct Question {
 pub(super) async fn introspect(State(app): State<App>, request: Request) -> Response {
     let circumstances = Circumstances::of(&request);
     let (parts, body) = request.into_parts();
-    let service = match client::authenticate(&app, circumstances, &parts.headers).await {
-        Ok((service, _)) => service,
-        Err((failure, decision)) => return with_limit(render(&failure), decision),
-    };
-    match answer(&app, &service, Request::from_parts(parts, body)).await {
-        Ok(response) => response,
-        Err(failure) => render(&failure),
-    }
+    answer(&app, circumstances, &parts.headers, body).await
 }
 
-async fn answer(app: &App, service: &Service, request: Request) -> Result<Response, Failure> {
-    let form = Fields::parse(&body::read(app, request).await?);
-    let mut tokens = form.all("token");
-    let (Some(token), None) = (tokens.next().filter(|token| !token.is_empty()), tokens.next()) else {
+/// Answers a service.
+pub(in crate::http) async fn answer(
+    app: &App,
+    circumstances: Circumstances,
+    headers: &HeaderMap,
+    body: impl Incoming,
+) -> Response {
+    let answered = async {
+        let outcome = ask(app, circumstances, headers, body).await;
+        outcome.unwrap_or_else(|(failure, decision)| with_limit(render(&failure), decision))
+    };
+    caught(answered, render).await
+}
+
+async fn ask(
+    app: &App,
+    circumstances: Circumstances,
+    headers: &HeaderMap,
+    body: impl Incoming,
+) -> Result<Response, Refused> {
+    let claim = Claim::of(app, circumstances, headers).await?;
+    // Read before anybody is looked at, so that service and token are judged at one moment.
+    let question = body::read(app, body).await.map_err(uncounted)?;
+    let (service, moment) = claim.prove(app, circumstances).await?;
+    judge(app, &service, moment, &question).await.map_err(uncounted)
+}
+
+/// A failure that no limit counts: of a service that is known, or no try at being one.
+fn uncounted(failure: Failure) -> Refused {
+    (failure, None)
+}
+
+async fn judge(app: &App, service: &Service, moment: Moment, question: &[u8]) -> Result<Response, Failure> {
+    let mut tokens = form_urlencoded::parse(question).filter(|(name, _)| name == "token");
+    let (Some((_, token)), None) = (tokens.next().filter(|(_, token)| !token.is_empty()), tokens.next()) else {
         return Err(Failure::Invalid("one token".to_owned()));
     };
-    let Some(secret) = Secret::parse_any(&[Kind::Token, Kind::Session, Kind::ApiKey], token) else {
+    let Some(secret) = Secret::parse_any(&[Kind::Token, Kind::Session, Kind::ApiKey], &token) else {
         return Ok(inactive());
     };
-    let Ok(admitted) = app.gate.authenticate(&secret, Use::Counts).await? else { return Ok(inactive()) };
+    let Ok(admitted) = app.gate.authenticate_at(moment, &secret, Use::Counts).await? else { return Ok(inactive()) };
     Ok(match &admitted.actor {
         Actor::User(identity) if service.may_ask_about(identity.company) => {
             with_view_age(Json(about(app, &admitted, identity)).into_response(), admitted.view_age)
@@ -140,7 +166,7 @@ async fn answer(app: &App, service: &Service, request: Request) -> Result<Respon
 fn about<'a>(app: &'a App, admitted: &Admitted, identity: &'a Identity) -> Introspection<'a> {
     Introspection {
         active: true,
-        scope: identity.scopes.to_string(),
+        scope: identity.scopes,
         username: &identity.email,
         token_type: "Bearer",
         exp: admitted.expires_at.map(|at| at.0.div_euclid(1_000_000)),

@@ -12,6 +12,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use super::app::App;
+pub(super) use forward::answer as verify;
+pub(super) use introspection::answer as introspect;
 
 /// Those that stand in the API document.
 pub(super) fn routes() -> OpenApiRouter<App> {

@@ -19,7 +19,7 @@ use super::super::failure::Failure;
 use super::super::form::Fields;
 use super::super::frame::Circumstances;
 use super::super::streams::Place;
-use super::client;
+use super::client::{self, Claim};
 use crate::domain::services::Mark;
 use crate::model::secret::Secret;
 use crate::model::service::Service;
@@ -53,7 +53,12 @@ const INTERVAL: Duration = Duration::from_millis(50);
 )]
 pub(super) async fn stream_revocations(State(app): State<App>, headers: HeaderMap, request: Request) -> Response {
     let circumstances = Circumstances::of(&request);
-    let (service, secret) = match client::authenticate(&app, circumstances, &headers).await {
+    let claimed = async {
+        let claim = Claim::of(&app, circumstances, &headers).await?;
+        let (service, _) = claim.prove(&app, circumstances).await?;
+        Ok((service, claim.into_secret()))
+    };
+    let (service, secret) = match claimed.await {
         Ok(found) => found,
         Err((failure, decision)) => {
             let mut response = DIALECT.answer(&failure, circumstances.request);
