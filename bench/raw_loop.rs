@@ -1,7 +1,7 @@
 //! The commit limit of `bench/run`: the statements of one deactivation by API, in a loop, with nothing around them.
 //!
-//! The texts are those of `store::{tokens, users, companies, sessions, links, audit}`, in the order in which
-//! `access::Gate::authenticate` and `domain::transitions` run them for a member who holds no token.
+//! The texts are those of `store::{tokens, transitions, sessions, links, audit}`, in the order in which
+//! `domain::transitions` runs them for a member who holds no token; to know its caller the server asks no database.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -19,31 +19,25 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-const AUTHENTICATE: &str = "SELECT t.id, t.scopes, t.expires_at, t.ended_at, t.last_used_at, \
-    u.id, u.company_id, u.email, u.name, u.role, u.status, t.created_at, t.kind \
-    FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.digest = $1";
 const FIND_CALLER: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
     email_key FROM users WHERE id = (SELECT user_id FROM tokens WHERE id = $1 AND ended_at IS NULL \
     AND (expires_at IS NULL OR expires_at > $2))";
 const LOCK_TARGET: &str = "SELECT id, company_id, email, name, role, status, status_since, created_at, \
-    email_key FROM users WHERE id = $1 AND company_id = $2 AND deleted_at IS NULL";
-const FIND_GUARD: &str = "SELECT id, name, created_at, token_days, provider_is_authority, guard_doors, guard_count, \
-    guard_percent, guard_seconds, guard_confirmed_at, guard_allowance FROM companies WHERE id = $1";
+    email_key, (SELECT guard_doors FROM companies WHERE companies.id = users.company_id) FROM users \
+    WHERE id = $1 AND deleted_at IS NULL AND company_id = $2";
 const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, \
     status_door = CASE status WHEN 'active' THEN $3 ELSE COALESCE(status_door, $3) END, \
     password_hash = NULL, revision = revision + 1, updated_at = $2 WHERE id = $1 AND status <> 'deactivated'";
 const END_TOKENS: &str = "UPDATE tokens SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
-const COUNT_SESSIONS: &str = "SELECT COUNT(*) FROM sessions \
-    WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3 AND id <> $4";
 const END_SESSIONS: &str = "UPDATE sessions SET ended_at = $2, end_reason = $3 \
-    WHERE user_id = $1 AND ended_at IS NULL AND id <> $4";
+    WHERE user_id = $1 AND ended_at IS NULL AND id <> $4 \
+    RETURNING CAST(CASE WHEN expires_at > $2 AND last_seen_at > $5 THEN 1 ELSE 0 END AS BIGINT)";
 const END_LINKS: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL";
 const END_MADE_LINKS: &str = "UPDATE links SET ended_at = $2, end_reason = $3 WHERE made_by = $1 AND ended_at IS NULL";
 const APPEND: &str = "INSERT INTO audit_entries (id, at, company_id, actor_kind, actor_user_id, actor_token_id, \
     actor_session_id, actor_link_id, door, request_id, client_address, action, subject_kind, subject_id, \
     person_id, outcome, refusal, reason, ticket, detail, actor_service_id) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
-const FIND_DIGEST: &str = "SELECT digest FROM tokens WHERE id = $1";
 
 const END_REASON: &str = "owner_deactivated";
 const MAKER_REASON: &str = "maker_lost_access";
@@ -159,14 +153,12 @@ fn exactly_one(rows: u64, target: Uuid) -> Result<()> {
 
 fn on_sqlite(path: &Path, work: &Work) -> Result<Outcome> {
     let connection = open(path)?;
-    let digest: Vec<u8> =
-        connection.query_row(&numbered(FIND_DIGEST), [work.actor_token.as_bytes().as_slice()], |row| row.get(0))?;
     let mut statements = Statements::prepare(&connection)?;
     let begun = work.clock.monotonic();
     let mut checkpointed = connection.total_changes();
     let mut operations = 0;
     while let Some(target) = work.next(begun) {
-        statements.deactivate(work, &digest, target)?;
+        statements.deactivate(work, target)?;
         operations += 1;
         if connection.total_changes() - checkpointed > CHECKPOINT_ROWS {
             checkpointed = connection.total_changes();
@@ -196,14 +188,11 @@ fn numbered(sql: &str) -> String {
 }
 
 struct Statements<'c> {
-    authenticate: Statement<'c>,
     begin: Statement<'c>,
     find_caller: Statement<'c>,
     lock_target: Statement<'c>,
-    find_guard: Statement<'c>,
     deactivate: Statement<'c>,
     end_tokens: Statement<'c>,
-    count_sessions: Statement<'c>,
     end_sessions: Statement<'c>,
     end_links: Statement<'c>,
     end_made_links: Statement<'c>,
@@ -214,14 +203,11 @@ struct Statements<'c> {
 impl<'c> Statements<'c> {
     fn prepare(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            authenticate: connection.prepare(&numbered(AUTHENTICATE))?,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             find_caller: connection.prepare(&numbered(FIND_CALLER))?,
             lock_target: connection.prepare(&numbered(LOCK_TARGET))?,
-            find_guard: connection.prepare(&numbered(FIND_GUARD))?,
             deactivate: connection.prepare(&numbered(DEACTIVATE))?,
             end_tokens: connection.prepare(&numbered(END_TOKENS))?,
-            count_sessions: connection.prepare(&numbered(COUNT_SESSIONS))?,
             end_sessions: connection.prepare(&numbered(END_SESSIONS))?,
             end_links: connection.prepare(&numbered(END_LINKS))?,
             end_made_links: connection.prepare(&numbered(END_MADE_LINKS))?,
@@ -230,21 +216,20 @@ impl<'c> Statements<'c> {
         })
     }
 
-    fn deactivate(&mut self, work: &Work, digest: &[u8], target: Uuid) -> Result<()> {
+    fn deactivate(&mut self, work: &Work, target: Uuid) -> Result<()> {
         let [actor, token, company, subject] =
             [&work.actor, &work.actor_token, &work.company, &target].map(|id| id.as_bytes().as_slice());
         let (entry, request, now) = (work.new_id(), work.new_id(), work.clock.now().0);
-        self.authenticate.query_row([digest], |_| Ok(()))?;
         self.begin.execute([])?;
         self.find_caller.query_row((token, now), |_| Ok(()))?;
         self.lock_target.query_row([subject, company], |_| Ok(()))?;
-        self.find_guard.query_row([company], |_| Ok(()))?;
         exactly_one(self.deactivate.execute((subject, now, DOOR))? as u64, target)?;
         let revoked = self.end_tokens.execute((subject, now, END_REASON))? as u64;
         let none = Uuid::nil();
         let none = none.as_bytes().as_slice();
-        let sessions = self.count_sessions.query_row((subject, now, now - IDLE, none), |row| row.get(0))?;
-        self.end_sessions.execute((subject, now, END_REASON, none))?;
+        let ended = (subject, now, END_REASON, none, now - IDLE);
+        let sessions =
+            self.end_sessions.query_map(ended, |row| row.get::<_, i64>(0))?.sum::<rusqlite::Result<i64>>()?;
         self.end_links.execute((subject, now, END_REASON))?;
         self.end_made_links.execute((subject, now, MAKER_REASON))?;
         self.append.execute(rusqlite::params![
@@ -278,7 +263,7 @@ impl<'c> Statements<'c> {
 async fn on_postgres(url: &str, connections: usize, work: &Arc<Work>) -> Result<Outcome> {
     let mut ready = Vec::with_capacity(connections);
     for _ in 0..connections {
-        ready.push(Session::open(url, work.actor_token).await?);
+        ready.push(Session::open(url).await?);
     }
     let begun = work.clock.monotonic();
     let mut loops = JoinSet::new();
@@ -295,14 +280,10 @@ async fn on_postgres(url: &str, connections: usize, work: &Arc<Work>) -> Result<
 /// One connection with its prepared statements.
 struct Session {
     client: Client,
-    digest: Vec<u8>,
-    authenticate: tokio_postgres::Statement,
     find_caller: tokio_postgres::Statement,
     lock_target: tokio_postgres::Statement,
-    find_guard: tokio_postgres::Statement,
     deactivate: tokio_postgres::Statement,
     end_tokens: tokio_postgres::Statement,
-    count_sessions: tokio_postgres::Statement,
     end_sessions: tokio_postgres::Statement,
     end_links: tokio_postgres::Statement,
     end_made_links: tokio_postgres::Statement,
@@ -310,18 +291,14 @@ struct Session {
 }
 
 impl Session {
-    async fn open(url: &str, actor_token: Uuid) -> Result<Self> {
+    async fn open(url: &str) -> Result<Self> {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         tokio::spawn(connection);
         Ok(Self {
-            digest: client.query_one(FIND_DIGEST, &[&actor_token]).await?.get(0),
-            authenticate: client.prepare(AUTHENTICATE).await?,
             find_caller: client.prepare(FIND_CALLER).await?,
             lock_target: client.prepare(&format!("{LOCK_TARGET} FOR NO KEY UPDATE")).await?,
-            find_guard: client.prepare(FIND_GUARD).await?,
             deactivate: client.prepare(DEACTIVATE).await?,
             end_tokens: client.prepare(END_TOKENS).await?,
-            count_sessions: client.prepare(COUNT_SESSIONS).await?,
             end_sessions: client.prepare(END_SESSIONS).await?,
             end_links: client.prepare(END_LINKS).await?,
             end_made_links: client.prepare(END_MADE_LINKS).await?,
@@ -342,17 +319,15 @@ impl Session {
     async fn deactivate(&mut self, work: &Work, target: Uuid) -> Result<()> {
         let Work { actor, actor_token, company, .. } = work;
         let (entry, request, now) = (work.new_id(), work.new_id(), work.clock.now().0);
-        self.client.query_one(&self.authenticate, &[&self.digest]).await?;
         let transaction = self.client.transaction().await?;
         transaction.query_one(&self.find_caller, &[actor_token, &now]).await?;
         transaction.query_one(&self.lock_target, &[&target, company]).await?;
-        transaction.query_one(&self.find_guard, &[company]).await?;
         exactly_one(transaction.execute(&self.deactivate, &[&target, &now, &DOOR]).await?, target)?;
         let revoked = transaction.execute(&self.end_tokens, &[&target, &now, &END_REASON]).await?;
         let (idle_since, nobody) = (now - IDLE, Uuid::nil());
-        let sessions = [&target as &(dyn ToSql + Sync), &now, &idle_since, &nobody];
-        let sessions: i64 = transaction.query_one(&self.count_sessions, &sessions).await?.get(0);
-        transaction.execute(&self.end_sessions, &[&target, &now, &END_REASON, &nobody]).await?;
+        let ended = [&target as &(dyn ToSql + Sync), &now, &END_REASON, &nobody, &idle_since];
+        let ended = transaction.query(&self.end_sessions, &ended).await?;
+        let sessions: i64 = ended.iter().map(|row| row.get::<_, i64>(0)).sum();
         transaction.execute(&self.end_links, &[&target, &now, &END_REASON]).await?;
         transaction.execute(&self.end_made_links, &[&target, &now, &MAKER_REASON]).await?;
         let no_one = None::<Uuid>;

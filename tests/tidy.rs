@@ -110,7 +110,7 @@ fn only_the_store_knows_sql_and_only_its_engine_the_drivers() {
 
 #[test]
 fn only_transitions_change_a_status() {
-    assert_eq!(mentions(&["users::set_status", "users::deactivate"], &["domain/transitions.rs"]), [""; 0]);
+    assert_eq!(mentions(&["users::set_status", "transitions::deactivate"], &["domain/transitions.rs"]), [""; 0]);
 }
 
 #[test]

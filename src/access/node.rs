@@ -75,7 +75,7 @@ impl Gate {
             while let Some(news) = inbox.next().await {
                 let heard = async {
                     log.hear().await?;
-                    node.confirm(&news).await
+                    node.confirm(news).await
                 };
                 if let Err(error) = heard.await {
                     return error;

@@ -43,7 +43,7 @@ const fn key(name: &'static str, default: &'static str, help: &'static str) -> K
 /// Every key that there is.
 pub const KEYS: &[Key] = &[
     key("database", "sqlite:offboard.db", "Where the data is: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`"),
-    key("database_connections", "16", "The most connections to PostgreSQL that one process opens (1 to 1000)"),
+    key("database_connections", "8", "The most connections to PostgreSQL that one process opens (1 to 1000)"),
     key("listen", "127.0.0.1:8080", "The address and port to serve on; port 0 takes a free one"),
     key("public_url", "", "How the outside reaches the server; by default the address it listens on"),
     key(

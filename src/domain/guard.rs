@@ -6,7 +6,7 @@ use crate::model::Invalid;
 use crate::model::actor::{Caller, Door};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
-use crate::model::company::{Confirmation, Guard};
+use crate::model::company::{Confirmation, Guard, GuardedDoors};
 use crate::model::id::{CompanyId, UserId};
 use crate::model::user::{Status, User};
 use crate::store::people::{self, Person};
@@ -28,21 +28,20 @@ pub struct GuardState {
     pub tripped: bool,
 }
 
-/// Whether a user may lose access by this caller; and if so, whether that counts. The company is locked then, so that
+/// Whether a user may lose access by this caller; and if so, whether that counts, which it does through the guarded doors. The company is locked then, so that
 /// requests at the same instant are counted one after the other. Somebody may have confirmed just this one.
 pub(super) async fn lets(
     tx: &mut Tx<'_>,
     caller: &Caller,
     user: &User,
+    guarded: GuardedDoors,
     now: Timestamp,
     confirmed: bool,
 ) -> store::Result<Result<bool, Refusal>> {
     if user.status != Status::Active {
         return Ok(Ok(false));
     }
-    if caller.origin.door == Door::CommandLine
-        || !companies::find_guard(tx, user.company).await?.doors.cover(caller.origin.door)
-    {
+    if caller.origin.door == Door::CommandLine || !guarded.cover(caller.origin.door) {
         return Ok(Ok(false));
     }
     companies::lock(tx, user.company).await?;

@@ -194,10 +194,20 @@ pub(super) async fn caller_may_still(
         Credential::Session(id) => sessions::find_owner_if_live(tx, id, now).await?,
         Credential::Scim(_) => None,
     };
-    Ok(match owner_if_live.filter(|user| user.status == Status::Active) {
-        Some(user) => person_may(&Identity { role: user.role, ..(**identity).clone() }, action, owner),
+    Ok(person_may_still(identity, owner_if_live, action, owner))
+}
+
+/// As [`caller_may_still`], of a person, when the owner of the credential has been looked up: none if it is not live.
+pub(super) fn person_may_still(
+    identity: &Identity,
+    owner_if_live: Option<User>,
+    action: Action,
+    owner: Option<UserId>,
+) -> Result<(), Refusal> {
+    match owner_if_live.filter(|user| user.status == Status::Active) {
+        Some(user) => person_may(&Identity { role: user.role, ..identity.clone() }, action, owner),
         None => Err(Refusal::CallerEnded),
-    })
+    }
 }
 
 /// Whether this caller may not make or unmake Mendix Admins, because an identity provider says who is one. The operator may.

@@ -292,7 +292,5 @@ pub(super) async fn end_all(
     limits: Limits,
     reason: EndReason,
 ) -> store::Result<u64> {
-    let live = sessions::count_live_of(tx, user, but, now, limits.idle_since(now)).await?;
-    sessions::end_all_of(tx, user, but, now, reason).await?;
-    Ok(live)
+    sessions::end_all_of(tx, user, but, now, limits.idle_since(now), reason).await
 }

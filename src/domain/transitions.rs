@@ -9,14 +9,14 @@
 //! — is a success that changes nothing: no new time stamp, no audit entry.
 
 use super::{Directory, Error, Refusal, audit, guard, guards, sessions};
-use crate::model::actor::{Caller, Door};
+use crate::model::actor::{Actor, Caller, Door};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::session;
 use crate::model::session::Limits;
 use crate::model::user::{Status, User};
-use crate::store::{self, Tx, links, tokens, users};
+use crate::store::{self, Tx, links, tokens, transitions, users};
 
 /// How a transition is asked for.
 #[derive(Debug, Clone, Default)]
@@ -141,13 +141,25 @@ pub(super) async fn decide(
 ) -> store::Result<Result<Transition, Denied>> {
     let company = audit::company_of(caller);
     let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
-    if let Err(refusal) = guards::caller_may_still(tx, caller, action, None, draft.now()).await? {
+    let now = draft.now();
+    let (sides, may) = match &caller.actor {
+        Actor::User(identity) => {
+            let mut sides = transitions::look(tx, Some(identity.credential), now, target, company).await?;
+            let may = guards::person_may_still(identity, sides.caller.take(), action, None);
+            (sides, may)
+        }
+        Actor::Operator | Actor::BreakGlass(_) | Actor::Provisioner(_) => {
+            let may = guards::caller_may_still(tx, caller, action, None, now).await?;
+            (transitions::look(tx, None, now, target, company).await?, may)
+        }
+    };
+    if let Err(refusal) = may {
         return denied(refusal, company);
     }
     if guards::is_oneself(caller, target) {
         return denied(Refusal::Oneself, company);
     }
-    let Some(user) = users::lock(tx, target, company).await? else {
+    let Some((user, guarded)) = sides.target else {
         return denied(Refusal::NoSuchUser, company);
     };
     let Some(to) = next(user.status, action) else {
@@ -165,7 +177,7 @@ pub(super) async fn decide(
     }
     let mut is_counted = false;
     if to != Status::Active {
-        match guard::lets(tx, caller, &user, draft.now(), confirmed).await? {
+        match guard::lets(tx, caller, &user, guarded, draft.now(), confirmed).await? {
             Ok(counts) => is_counted = counts,
             Err(refusal) => return denied(refusal, Some(user.company)),
         }
@@ -214,7 +226,7 @@ pub(super) async fn apply(
     let door = caller.origin.door;
     match to {
         Status::Deactivated => {
-            let ended = users::deactivate(tx, user.id, *at, limits.idle_since(*at), door).await?;
+            let ended = transitions::deactivate(tx, user.id, *at, limits.idle_since(*at), door).await?;
             (*tokens_revoked, *sessions_ended) = (ended.tokens, ended.sessions);
         }
         Status::Suspended => {

@@ -150,16 +150,20 @@ fn company(mut row: Row) -> Result<Company> {
     })
 }
 
+/// Through which doors a company's guard counts, from the column at this place.
+pub(super) fn guarded_doors(row: &mut Row, column: usize) -> Result<GuardedDoors> {
+    let doors: String = row.get(column)?;
+    GuardedDoors::parse(&doors).ok_or_else(|| Error::Broken("a company's guard has unknown doors".to_owned()))
+}
+
 fn guard(row: &mut Row) -> Result<Guard> {
-    let doors: String = row.get(5)?;
     let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let confirmed = match (row.get::<Option<i64>>(9)?, row.get::<Option<i64>>(10)?) {
         (Some(at), Some(allowance)) => Some(Confirmation { at: Timestamp(at), allowance: number(allowance) }),
         _ => None,
     };
     Ok(Guard {
-        doors: GuardedDoors::parse(&doors)
-            .ok_or_else(|| Error::Broken("a company's guard has unknown doors".to_owned()))?,
+        doors: guarded_doors(row, 5)?,
         count: number(row.get(6)?),
         percent: number(row.get(7)?),
         window: Duration::from_secs(row.get::<i64>(8)?.unsigned_abs()),

@@ -17,6 +17,7 @@ pub mod selection;
 pub mod services;
 pub mod sessions;
 pub mod tokens;
+pub mod transitions;
 pub mod users;
 
 use std::path::PathBuf;

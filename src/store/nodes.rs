@@ -12,7 +12,7 @@ pub struct Node(engine::Membership);
 pub struct Inbox(engine::Notices);
 
 /// That there are changes; to be confirmed when they have been heard.
-pub struct News(Vec<engine::Round>);
+pub struct News(engine::News);
 
 impl Store {
     /// Becomes a node that writers wait for, until it leaves or is silent for longer than [`super::LEASE`]. `None` where a
@@ -54,8 +54,8 @@ impl Node {
     ///
     /// # Errors
     /// When the database can't be reached.
-    pub async fn confirm(&self, news: &News) -> Result<()> {
-        self.0.confirm(&news.0).await
+    pub async fn confirm(&self, news: News) -> Result<()> {
+        self.0.confirm(news.0).await
     }
 
     /// Renews the lease, durably. `false` when a writer has waited for this node in vain: it is none any more.

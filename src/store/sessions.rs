@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::engine::{Row, Statement};
+use super::engine::{Answer, Row, Statement};
 use super::{Error, Result, Tx, users};
 use crate::model::actor::{Actor, BreakGlass, Credential, Identity};
 use crate::model::clock::Timestamp;
@@ -74,10 +74,15 @@ pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<H
 
 /// The owner of a session that was neither ended nor is over; whether it has idled too long is a second question.
 pub async fn find_owner_if_live(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<Option<User>> {
+    let Statement(find, values) = owner_if_live(id, now);
+    tx.row(find, &values).await?.map(users::user).transpose()
+}
+
+pub(super) fn owner_if_live(id: SessionId, now: Timestamp) -> Statement {
     const FIND: &str = users::select!(
         "WHERE id = (SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2)"
     );
-    tx.row(FIND, &[id.0.into(), now.0.into()]).await?.map(users::user).transpose()
+    Statement(FIND, vec![id.0.into(), now.0.into()])
 }
 
 /// Whether a session was neither ended nor is over; whether it has idled too long is a second question.
@@ -108,15 +113,11 @@ pub async fn count_live_of(
     now: Timestamp,
     idle_since: Timestamp,
 ) -> Result<u64> {
-    let Statement(count, values) = count_live(user, but, now, idle_since);
-    Ok(tx.number(count, &values).await?.unsigned_abs())
-}
-
-pub(super) fn count_live(user: UserId, but: Option<SessionId>, now: Timestamp, idle_since: Timestamp) -> Statement {
     const COUNT: &str = "SELECT COUNT(*) FROM sessions \
         WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_seen_at > $3 AND id <> $4";
     let but = but.map_or(uuid::Uuid::nil(), |id| id.0);
-    Statement(COUNT, vec![user.0.into(), now.0.into(), idle_since.0.into(), but.into()])
+    let count = tx.number(COUNT, &[user.0.into(), now.0.into(), idle_since.0.into(), but.into()]).await?;
+    Ok(count.unsigned_abs())
 }
 
 /// Whose session this is; `None` when there is none, or it is the operator's.
@@ -131,23 +132,39 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, at: Timestamp, reason: EndReaso
     Ok(tx.execute(END, &[id.0.into(), at.0.into(), reason.as_str().into()]).await? == 1)
 }
 
-/// Ends every session of a user but, where one is given, this one.
+/// Ends every session of a user but, where one is given, this one; says how many of them were live: used after
+/// `idle_since`.
 pub async fn end_all_of(
     tx: &mut Tx<'_>,
     user: UserId,
     but: Option<SessionId>,
     at: Timestamp,
+    idle_since: Timestamp,
     reason: EndReason,
 ) -> Result<u64> {
-    let Statement(end, values) = end_all(user, but, at, reason);
-    tx.execute(end, &values).await
+    let answers = tx.all(&[end_all(user, but, at, idle_since, reason)]).await?;
+    answers.into_iter().map(count_live).sum()
 }
 
-pub(super) fn end_all(user: UserId, but: Option<SessionId>, at: Timestamp, reason: EndReason) -> Statement {
+/// The statement of [`end_all_of`]; [`count_live`] reads its answer.
+pub(super) fn end_all(
+    user: UserId,
+    but: Option<SessionId>,
+    at: Timestamp,
+    idle_since: Timestamp,
+    reason: EndReason,
+) -> Statement {
     const END: &str = "UPDATE sessions SET ended_at = $2, end_reason = $3 \
-        WHERE user_id = $1 AND ended_at IS NULL AND id <> $4";
+        WHERE user_id = $1 AND ended_at IS NULL AND id <> $4 \
+        RETURNING CAST(CASE WHEN expires_at > $2 AND last_seen_at > $5 THEN 1 ELSE 0 END AS BIGINT)";
     let but = but.map_or(uuid::Uuid::nil(), |id| id.0);
-    Statement(END, vec![user.0.into(), at.0.into(), reason.as_str().into(), but.into()])
+    Statement(END, vec![user.0.into(), at.0.into(), reason.as_str().into(), but.into(), idle_since.0.into()])
+}
+
+/// How many of the sessions that were ended had been live.
+pub(super) fn count_live(ended: Answer) -> Result<u64> {
+    let is_live = |mut row: Row| row.get::<i64>(0).map(i64::unsigned_abs);
+    ended.rows.into_iter().map(is_live).sum()
 }
 
 /// Notes a use; an earlier one than is noted changes nothing.

@@ -71,11 +71,16 @@ pub async fn find(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
 
 /// The owner of a token that was neither ended nor is over.
 pub async fn find_owner_if_live(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<Option<User>> {
+    let Statement(find, values) = owner_if_live(id, now);
+    tx.row(find, &values).await?.map(users::user).transpose()
+}
+
+pub(super) fn owner_if_live(id: TokenId, now: Timestamp) -> Statement {
     const FIND: &str = users::select!(
         "WHERE id = (SELECT user_id FROM tokens WHERE id = $1 AND ended_at IS NULL \
          AND (expires_at IS NULL OR expires_at > $2))"
     );
-    tx.row(FIND, &[id.0.into(), now.0.into()]).await?.map(users::user).transpose()
+    Statement(FIND, vec![id.0.into(), now.0.into()])
 }
 
 /// All tokens of a user, the newest first, ended ones included.

@@ -1,4 +1,4 @@
-//! Users. Only `domain::transitions` may call [`set_status`] and [`deactivate`].
+//! Users. Only `domain::transitions` may call [`set_status`].
 //!
 //! What lists and searches go by is derived from the name and the address, here, whenever one of them is written.
 
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Map;
 
 use super::engine::{Row, Statement, Value};
-use super::{Error, Result, Tx, links, sessions, tokens};
+use super::{Error, Result, Tx};
 use crate::model::actor::Door;
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
@@ -16,9 +16,9 @@ use crate::model::scim::index::{self, IndexedValue};
 use crate::model::scim::profile;
 use crate::model::scim::schema::ResourceKind;
 use crate::model::scope::Scopes;
+use crate::model::text;
 pub(super) use crate::model::user::User;
 use crate::model::user::{Role, Status};
-use crate::model::{link, session, text, token};
 
 macro_rules! columns {
     () => {
@@ -34,6 +34,8 @@ pub(super) use {columns, select};
 
 /// What [`user`] takes, in this order.
 pub(super) const COLUMNS: &str = columns!();
+/// How many columns that are.
+pub(super) const COLUMN_COUNT: usize = 9;
 
 /// Adds a user. [`Error::Taken`] when somebody has the same address, in whatever spelling.
 pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
@@ -270,46 +272,6 @@ pub async fn find_status_door(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Door
     const FIND: &str = "SELECT status_door FROM users WHERE id = $1";
     let found: Option<String> = tx.row(FIND, &[id.0.into()]).await?.map(|mut row| row.get(0)).transpose()?.flatten();
     Ok(found.and_then(|door| Door::parse(&door)))
-}
-
-/// What [`deactivate`] ended besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// Tokens that had not been ended before.
-    pub tokens: u64,
-    /// Sessions that were live.
-    pub sessions: u64,
-}
-
-/// Deactivates a user that was not, through this door (who was stopped before stays stopped through that one), forgets its password, and ends its tokens, its sessions, its links and those that it
-/// made for others. A session counts as live if it was used after `idle_since`.
-pub async fn deactivate(
-    tx: &mut Tx<'_>,
-    id: UserId,
-    since: Timestamp,
-    idle_since: Timestamp,
-    door: Door,
-) -> Result<Ended> {
-    const DEACTIVATE: &str = "UPDATE users SET status = 'deactivated', status_since = $2, \
-        status_door = CASE status WHEN 'active' THEN $3 ELSE COALESCE(status_door, $3) END, password_hash = NULL, revision = revision + 1, updated_at = $2 WHERE id = $1 AND status <> 'deactivated'";
-    // Tokens before sessions, as the gate writes down their uses: who locks in one order does not deadlock.
-    let mut answers = tx
-        .all(&[
-            Statement(DEACTIVATE, vec![id.0.into(), since.0.into(), door.as_str().into()]),
-            tokens::end_all(id, since, token::EndReason::OwnerDeactivated),
-            sessions::count_live(id, None, since, idle_since),
-            sessions::end_all(id, None, since, session::EndReason::OwnerDeactivated),
-            links::end_all(id, since, link::EndReason::OwnerDeactivated),
-            links::end_made_by(id, since),
-        ])
-        .await?;
-    let lost = || Error::Broken("a deactivation lost an answer".to_owned());
-    let [deactivated, tokens, sessions, ..] = answers.as_mut_slice() else { return Err(lost()) };
-    if deactivated.changed != 1 {
-        return Err(Error::Broken(format!("{} users were deactivated where one was to be", deactivated.changed)));
-    }
-    let sessions: i64 = sessions.rows.first_mut().ok_or_else(lost)?.get(0)?;
-    Ok(Ended { tokens: tokens.changed, sessions: sessions.unsigned_abs() })
 }
 
 /// The user with this address and the hash of the password, a PHC string.

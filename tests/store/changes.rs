@@ -12,7 +12,7 @@ use offboard::model::session::{Opening, Session};
 use offboard::model::token::{EndReason, Token, TokenKind};
 use offboard::model::user::{Role, Status, User};
 use offboard::store::changes::{self, Changes, Mark};
-use offboard::store::{Store, companies, services, sessions, tokens, users};
+use offboard::store::{Store, companies, services, sessions, tokens, transitions, users};
 
 use crate::support::database::{Database, Engine};
 use crate::support::on_both_engines;
@@ -114,7 +114,7 @@ async fn each_change_of_access_is_noted_whoever_makes_it(engine: Engine) {
     let first = fixture.here().await;
     fixture.store.write(async move |tx| tokens::end(tx, token, NOW, EndReason::Deleted).await).await.unwrap();
     assert_eq!(fixture.after(first.as_ref()).await.users, Some(vec![user]));
-    fixture.store.write(async move |tx| users::deactivate(tx, user, NOW, NOW, Door::Api).await).await.unwrap();
+    fixture.store.write(async move |tx| transitions::deactivate(tx, user, NOW, NOW, Door::Api).await).await.unwrap();
     let changes = fixture.after(first.as_ref()).await.users.unwrap();
     assert!(changes.len() >= 2 && changes.iter().all(|changed| *changed == user), "{changes:?}");
     let replaced = [

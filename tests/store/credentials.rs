@@ -34,11 +34,11 @@ const NOW: i64 = 1_795_435_200_000_000;
 /// When every session and link here is over.
 const END: i64 = 100;
 
-fn at(micros: i64) -> Timestamp {
+pub(super) fn at(micros: i64) -> Timestamp {
     Timestamp(NOW + micros)
 }
 
-fn random() -> Uuid {
+pub(super) fn random() -> Uuid {
     id::random(&SystemEntropy)
 }
 
@@ -54,16 +54,16 @@ macro_rules! read {
     };
 }
 
-struct Scene {
+pub(super) struct Scene {
     _database: Database,
-    store: Store,
-    company: CompanyId,
-    ada: UserId,
-    lee: UserId,
+    pub(super) store: Store,
+    pub(super) company: CompanyId,
+    pub(super) ada: UserId,
+    pub(super) lee: UserId,
 }
 
 /// A company, its admin Ada and its member Lee.
-async fn scene(engine: Engine) -> Scene {
+pub(super) async fn scene(engine: Engine) -> Scene {
     let database = Database::fresh(engine).await;
     let store = database.open().await;
     let company = CompanyId(random());
@@ -107,25 +107,25 @@ fn link(purpose: Purpose, made_by: Option<UserId>) -> (Link, SecretDigest) {
 }
 
 impl Scene {
-    async fn open_session(&self, owner: UserId) -> (Session, SecretDigest) {
+    pub(super) async fn open_session(&self, owner: UserId) -> (Session, SecretDigest) {
         let (new, digest) = session();
         let added = new.clone();
         write!(self.store, |tx| sessions::insert(tx, Owner::User(owner), &new, digest)).unwrap();
         (added, digest)
     }
 
-    async fn held(&self, digest: SecretDigest) -> Option<sessions::Held> {
+    pub(super) async fn held(&self, digest: SecretDigest) -> Option<sessions::Held> {
         read!(self.store, |tx| sessions::find_held(tx, digest)).unwrap()
     }
 
-    async fn add_link(&self, purpose: Purpose, made_by: Option<UserId>) -> (Link, SecretDigest) {
+    pub(super) async fn add_link(&self, purpose: Purpose, made_by: Option<UserId>) -> (Link, SecretDigest) {
         let (new, digest) = link(purpose, made_by);
         let added = new.clone();
         write!(self.store, |tx| links::insert(tx, &new, digest)).unwrap();
         (added, digest)
     }
 
-    async fn find_link(&self, digest: SecretDigest, now: Timestamp) -> Option<Link> {
+    pub(super) async fn find_link(&self, digest: SecretDigest, now: Timestamp) -> Option<Link> {
         read!(self.store, |tx| links::find_live(tx, digest, now)).unwrap()
     }
 }
@@ -190,12 +190,12 @@ async fn a_session_ends_once_and_all_of_an_owner_but_one(engine: Engine) {
     let unknown = SessionId(random());
     assert!(!write!(store, |tx| sessions::end(tx, unknown, at(2), reason)).unwrap());
 
-    assert_eq!(write!(store, |tx| sessions::end_all_of(tx, lee, Some(own), at(3), reason)).unwrap(), 1);
+    assert_eq!(write!(store, |tx| sessions::end_all_of(tx, lee, Some(own), at(3), at(-1), reason)).unwrap(), 1);
     assert!(scene.held(third_digest).await.unwrap().ended && !scene.held(own_digest).await.unwrap().ended);
     assert!(!read!(store, |tx| sessions::is_live(tx, third, at(4))).unwrap());
     assert!(read!(store, |tx| sessions::is_live(tx, own, at(4))).unwrap());
     for expected in [1, 0] {
-        assert_eq!(write!(store, |tx| sessions::end_all_of(tx, lee, None, at(5), reason)).unwrap(), expected);
+        assert_eq!(write!(store, |tx| sessions::end_all_of(tx, lee, None, at(5), at(-1), reason)).unwrap(), expected);
     }
     assert!(scene.held(own_digest).await.unwrap().ended);
     assert!(!scene.held(other_digest).await.unwrap().ended, "others keep theirs");

@@ -9,7 +9,7 @@ use offboard::model::id::{self, CompanyId, UserId};
 use offboard::model::text;
 use offboard::model::user::{Role, Status, User};
 use offboard::store::members::{self, Order, Selection};
-use offboard::store::{Store, companies, users};
+use offboard::store::{Store, companies, transitions, users};
 
 use crate::support::database::{Database, Engine};
 use crate::support::on_both_engines;
@@ -126,7 +126,7 @@ async fn pages_neither_skip_nor_repeat_while_users_change(engine: Engine) {
         let gone = ids[round * 7];
         scene
             .store
-            .write(async move |tx| users::deactivate(tx, gone, Timestamp(NOW), Timestamp(NOW), Door::Api).await)
+            .write(async move |tx| transitions::deactivate(tx, gone, Timestamp(NOW), Timestamp(NOW), Door::Api).await)
             .await
             .unwrap();
         scene.add("aaa", &format!("new{round}@a.example"), 0).await;

@@ -13,3 +13,4 @@ mod lists;
 mod nodes;
 mod operations;
 mod schema;
+mod transitions;

@@ -61,9 +61,9 @@ async fn a_write_waits_until_each_node_has_heard() {
     let mut writing = cluster.writing().await;
     let (news_of_one, news_of_other) = (inbox_of_one.next().await.unwrap(), inbox_of_other.next().await.unwrap());
     one.changes_after(before.as_ref()).await.unwrap();
-    one.confirm(&news_of_one).await.unwrap();
+    one.confirm(news_of_one).await.unwrap();
     assert!(waits(&mut writing).await, "one of two has heard");
-    other.confirm(&news_of_other).await.unwrap();
+    other.confirm(news_of_other).await.unwrap();
     assert!(writing.await.unwrap() < LEASE);
 }
 
@@ -110,8 +110,62 @@ async fn a_write_that_changes_nothing_waits_too() {
     });
     let news = inbox.next().await.unwrap();
     assert!(waits(&mut writing).await);
-    node.confirm(&news).await.unwrap();
+    node.confirm(news).await.unwrap();
     assert!(writing.await.unwrap() < LEASE);
+}
+
+/// The first time it is told as all are; from then on, while it is alone, it is asked without the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_waits_for_the_node_of_its_own_process_each_time() {
+    let cluster = Cluster::make().await;
+    let (node, mut inbox) = cluster.join().await;
+    for _ in 0..3 {
+        let store = Arc::clone(&cluster.store);
+        let mut writing = tokio::spawn(async move { write(&store).await });
+        let news = inbox.next().await.unwrap();
+        assert!(waits(&mut writing).await);
+        node.confirm(news).await.unwrap();
+        assert!(writing.await.unwrap() < LEASE);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_joins_beside_the_own_one_is_waited_for_at_once() {
+    let cluster = Cluster::make().await;
+    let (own, mut own_inbox) = cluster.join().await;
+    let writing = || {
+        let store = Arc::clone(&cluster.store);
+        tokio::spawn(async move { write(&store).await })
+    };
+    for _ in 0..2 {
+        let written = writing();
+        own.confirm(own_inbox.next().await.unwrap()).await.unwrap();
+        assert!(written.await.unwrap() < LEASE);
+    }
+    let beside = cluster.database.open().await;
+    let (other, mut inbox) = beside.join(id::random(&SystemEntropy)).await.unwrap().unwrap();
+    for _ in 0..2 {
+        let mut writing = writing();
+        own.confirm(own_inbox.next().await.unwrap()).await.unwrap();
+        assert!(waits(&mut writing).await, "the other one has not heard");
+        other.confirm(inbox.next().await.unwrap()).await.unwrap();
+        assert!(writing.await.unwrap() < LEASE);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_own_node_that_went_away_is_waited_for_for_a_lease_and_not_again() {
+    let cluster = Cluster::make().await;
+    let (node, mut inbox) = cluster.join().await;
+    for _ in 0..2 {
+        let store = Arc::clone(&cluster.store);
+        let writing = tokio::spawn(async move { write(&store).await });
+        node.confirm(inbox.next().await.unwrap()).await.unwrap();
+        assert!(writing.await.unwrap() < LEASE);
+    }
+    drop((node, inbox));
+    assert!(write(&cluster.store).await >= LEASE);
+    assert!(write(&cluster.store).await < SOON);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,9 +185,9 @@ async fn what_one_writer_was_told_counts_for_no_other() {
     let news = inbox.next().await.unwrap();
     let mut other = cluster.writing().await;
     let later = inbox.next().await.unwrap();
-    node.confirm(&news).await.unwrap();
+    node.confirm(news).await.unwrap();
     assert!(one.await.unwrap() < LEASE && waits(&mut other).await);
-    node.confirm(&later).await.unwrap();
+    node.confirm(later).await.unwrap();
     assert!(other.await.unwrap() < LEASE);
 }
 
@@ -145,7 +199,7 @@ async fn writes_at_once_share_a_round() {
         let mut rounds = 0;
         while let Ok(Some(news)) = tokio::time::timeout(SOON, inbox.next()).await {
             rounds += 1;
-            node.confirm(&news).await.unwrap();
+            node.confirm(news).await.unwrap();
         }
         rounds
     });

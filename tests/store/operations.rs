@@ -12,7 +12,7 @@ use offboard::model::secret::{Kind, Secret, SecretDigest};
 use offboard::model::token::{EndReason, Token, TokenKind};
 use offboard::model::user::{Role, Status, User};
 use offboard::store::audit::{Direction, Filter};
-use offboard::store::{self, Error, Store, audit, companies, tokens, users};
+use offboard::store::{self, Error, Store, audit, companies, tokens, transitions, users};
 use uuid::Uuid;
 
 use crate::support::database::{Database, Engine};
@@ -261,10 +261,10 @@ async fn deactivating_forgets_the_password(engine: Engine) {
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), None);
     write!(store, |tx| users::set_password_hash(tx, id, "$argon2id$…")).unwrap();
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), Some("$argon2id$…".to_owned()));
-    write!(store, |tx| users::deactivate(tx, id, NOW, NOW, Door::Api)).unwrap();
+    write!(store, |tx| transitions::deactivate(tx, id, NOW, NOW, Door::Api)).unwrap();
     assert_eq!(read!(store, |tx| users::find_password_hash(tx, id)).unwrap(), None);
     assert_eq!(read!(store, |tx| users::find(tx, id)).unwrap().unwrap().status, Status::Deactivated);
-    assert!(matches!(write!(store, |tx| users::deactivate(tx, id, NOW, NOW, Door::Api)), Err(Error::Broken(_))));
+    assert!(matches!(write!(store, |tx| transitions::deactivate(tx, id, NOW, NOW, Door::Api)), Err(Error::Broken(_))));
     let unknown = UserId(random());
     assert!(write!(store, |tx| users::set_password_hash(tx, unknown, "x")).is_err());
 }
@@ -317,10 +317,10 @@ async fn a_token_ends_once_and_all_of_an_owner_at_once(engine: Engine) {
     assert!(write!(store, |tx| tokens::end(tx, one, NOW, EndReason::Deleted)).unwrap());
     assert!(!write!(store, |tx| tokens::end(tx, one, later, EndReason::Deleted)).unwrap());
     assert_eq!(read!(store, |tx| tokens::count_not_ended(tx, ada)).unwrap(), 2);
-    assert_eq!(write!(store, |tx| users::deactivate(tx, ada, later, NOW, Door::Api)).unwrap().tokens, 2);
+    assert_eq!(write!(store, |tx| transitions::deactivate(tx, ada, later, NOW, Door::Api)).unwrap().tokens, 2);
     write!(store, |tx| users::set_status(tx, ada, Status::Active, later, Door::Api)).unwrap();
     assert_eq!(
-        write!(store, |tx| users::deactivate(tx, ada, Timestamp(later.0 + 1), NOW, Door::Api)).unwrap().tokens,
+        write!(store, |tx| transitions::deactivate(tx, ada, Timestamp(later.0 + 1), NOW, Door::Api)).unwrap().tokens,
         0
     );
     assert_eq!(read!(store, |tx| tokens::find(tx, one)).unwrap().unwrap().ended, Some((NOW, EndReason::Deleted)));

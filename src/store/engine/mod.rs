@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub(in crate::store) use value::{Row, Value};
 
-pub(in crate::store) use postgres::{LEASE, Membership, Notices, Round};
+pub(in crate::store) use postgres::{LEASE, Membership, News, Notices};
 pub use postgres::{PostgresOptions, check_postgres_url};
 pub use sqlite::Revision;
 
@@ -191,11 +191,7 @@ impl Tx<'_> {
 
     /// The one row that the query gives, if any.
     pub(in crate::store) async fn row(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
-        let mut rows = self.rows(sql, parameters).await?;
-        match rows.len() {
-            0 | 1 => Ok(rows.pop()),
-            count => Err(Error::Broken(format!("{count} rows where one was expected: {sql}"))),
-        }
+        at_most_one(self.rows(sql, parameters).await?)
     }
 
     /// The one number that the query gives: a count or a sum.
@@ -209,9 +205,26 @@ impl Tx<'_> {
     pub(in crate::store) async fn locked_row(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
         match &self.0 {
             Inner::Sqlite(_) => self.row(sql, parameters).await,
-            Inner::PostgresRead(_) | Inner::PostgresWrite(_) => {
-                self.row(&format!("{sql} FOR NO KEY UPDATE"), parameters).await
-            }
+            Inner::PostgresRead(_) | Inner::PostgresWrite(_) => self.row(&locking(sql), parameters).await,
+        }
+    }
+
+    /// As [`Tx::row`] and then [`Tx::locked_row`], without waiting in between.
+    pub(in crate::store) async fn row_then_locked_row(
+        &mut self,
+        first: &Statement,
+        locked: &Statement,
+    ) -> Result<(Option<Row>, Option<Row>)> {
+        let Inner::PostgresWrite(transaction) = &mut self.0 else {
+            return Ok((self.row(first.0, &first.1).await?, self.locked_row(locked.0, &locked.1).await?));
+        };
+        let (client, lock) = (transaction.client(), locking(locked.0));
+        let statements = [(first.0, first.1.as_slice()), (lock.as_str(), locked.1.as_slice())];
+        let answers = transaction.run(postgres::statement::all(client, &statements)).await?;
+        let mut rows = answers.into_iter().map(|answer| at_most_one(answer.rows));
+        match (rows.next(), rows.next()) {
+            (Some(first), Some(locked)) => Ok((first?, locked?)),
+            _ => Err(Error::Broken("an answer is missing".to_owned())),
         }
     }
 
@@ -223,7 +236,9 @@ impl Tx<'_> {
             Inner::PostgresWrite(transaction) => {
                 let client = transaction.client();
                 transaction.begin().await?;
-                transaction.run(postgres::statement::all(client, statements)).await
+                let statements: Vec<_> =
+                    statements.iter().map(|Statement(sql, values)| (*sql, values.as_slice())).collect();
+                transaction.run(postgres::statement::all(client, &statements)).await
             }
         }
     }
@@ -288,5 +303,17 @@ impl Tx<'_> {
             1 => Ok(()),
             count => Err(Error::Broken(format!("{count} rows changed where one was expected: {sql}"))),
         }
+    }
+}
+
+/// Has PostgreSQL lock the row that is read, though not against those who only refer to it.
+fn locking(sql: &str) -> String {
+    format!("{sql} FOR NO KEY UPDATE")
+}
+
+fn at_most_one(mut rows: Vec<Row>) -> Result<Option<Row>> {
+    match rows.len() {
+        0 | 1 => Ok(rows.pop()),
+        count => Err(Error::Broken(format!("{count} rows where one was expected"))),
     }
 }

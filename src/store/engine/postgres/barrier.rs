@@ -6,6 +6,8 @@
 //! `tests/model` checks it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,7 +16,7 @@ use tokio_postgres::{Client, Notification, Statement};
 use uuid::Uuid;
 
 use super::super::Result;
-use super::connect::Connector;
+use super::connect::{self, Connector};
 use super::notice::{Channels, Round, keep_latest, late, listen, lost};
 use super::statement::classify;
 
@@ -28,14 +30,54 @@ const FLOOR: Duration = Duration::from_millis(10);
 /// The way into the rounds.
 pub(super) struct Barrier {
     waiting: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    own_node: Arc<OwnNode>,
+}
+
+/// What a node of this process is asked: to answer when it has heard.
+pub(super) type Question = oneshot::Sender<()>;
+
+/// The node of this process, once there is one. Where it is the only one, it is asked without the server.
+#[derive(Default)]
+struct OwnNode(Mutex<Option<Asked>>);
+
+struct Asked {
+    id: Uuid,
+    /// Whose log it reads.
+    server: String,
+    questions: mpsc::UnboundedSender<Question>,
+}
+
+impl OwnNode {
+    /// Asks the node; if it is gone, the question is, too, and no answer comes.
+    fn ask(&self) -> oneshot::Receiver<()> {
+        let (question, answer) = oneshot::channel();
+        if let Some(asked) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = asked.questions.send(question);
+        }
+        answer
+    }
+
+    /// Whether it is the only node there is, and reads the log of this server: another one may have been replaced.
+    fn is_alone(&self, nodes: &[(Uuid, i64)], server: &str) -> bool {
+        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!((&*asked, nodes), (Some(own), [(id, _)]) if own.id == *id && own.server == server)
+    }
 }
 
 impl Barrier {
     /// Begins no round before somebody waits.
     pub(super) fn new(connector: Connector, writer: Uuid) -> Self {
         let (waiting, queue) = mpsc::unbounded_channel();
-        tokio::spawn(run(connector, writer, queue));
-        Self { waiting }
+        let own_node = Arc::<OwnNode>::default();
+        tokio::spawn(run(connector, writer, queue, Arc::clone(&own_node)));
+        Self { waiting, own_node }
+    }
+
+    /// From now on this is the node of this process, which reads the log of this server; gives what it is to answer.
+    pub(super) fn meet(&self, id: Uuid, server: String) -> mpsc::UnboundedReceiver<Question> {
+        let (questions, asked) = mpsc::unbounded_channel();
+        *self.own_node.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Asked { id, server, questions });
+        asked
     }
 
     /// Returns when no node trusts a memory any more that is older than this call.
@@ -49,7 +91,12 @@ impl Barrier {
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is waited for is real time: nodes on other machines count it too")]
-async fn run(connector: Connector, writer: Uuid, mut queue: mpsc::UnboundedReceiver<oneshot::Sender<()>>) {
+async fn run(
+    connector: Connector,
+    writer: Uuid,
+    mut queue: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    own_node: Arc<OwnNode>,
+) {
     let mut link: Option<Link> = None;
     let mut number = 0;
     while let Some(first) = queue.recv().await {
@@ -61,7 +108,8 @@ async fn run(connector: Connector, writer: Uuid, mut queue: mpsc::UnboundedRecei
         // After every commit that is waited for, before any node is asked.
         let begun = Instant::now();
         if link.as_ref().is_none_or(Link::is_lost) {
-            link = tokio::time::timeout(LEASE, Link::open(&connector, writer)).await.ok().and_then(|opened| {
+            let open = Link::open(&connector, writer, &own_node);
+            link = tokio::time::timeout(LEASE, open).await.ok().and_then(|opened| {
                 opened.inspect_err(|error| tracing::warn!(%error, "the nodes can not be told of changes")).ok()
             });
         }
@@ -89,7 +137,11 @@ async fn serve(link: Option<Link>, round: Round, begun: Instant, waiters: Vec<on
 /// The connection of the rounds, and what the nodes say on it.
 #[derive(Clone)]
 struct Link {
-    client: std::sync::Arc<Client>,
+    client: Arc<Client>,
+    server: Arc<str>,
+    own_node: Arc<OwnNode>,
+    /// Whether there was anybody but the node of this process when it was last looked.
+    has_others: Arc<AtomicBool>,
     heard: watch::Receiver<HashMap<Uuid, u64>>,
     list: Statement,
     tell: Statement,
@@ -98,10 +150,15 @@ struct Link {
 }
 
 impl Link {
-    async fn open(connector: &Connector, writer: Uuid) -> Result<Self> {
-        const LIST: &str = "SELECT id, renewals FROM nodes";
-        // A server that was replaced by its standby tells nobody who counts: its commit must show that it is not one.
-        const TELL: &str = concat!("SELECT pg_notify($1, $2), ", super::proof!());
+    async fn open(connector: &Connector, writer: Uuid, own_node: &Arc<OwnNode>) -> Result<Self> {
+        // A server that was replaced by its standby knows nobody who counts: its commit must show that it is not one.
+        const LIST: &str = concat!(
+            "SELECT nodes.id, nodes.renewals, server.proof FROM (SELECT ",
+            super::proof!(),
+            " AS proof) server LEFT JOIN nodes ON TRUE"
+        );
+        // This need not wait for the disk: a crash ends all who listen as well.
+        const TELL: &str = "SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', TRUE)";
         const REMOVE: &str = "DELETE FROM nodes WHERE id = $1 AND renewals = $2";
         let (client, notices) = connector.connect().await?;
         listen(&client, &Channels::heard(writer)).await?;
@@ -112,7 +169,10 @@ impl Link {
             remove: client.prepare(REMOVE).await.map_err(failed)?,
             channel: Channels::of(&client).await?.changed(),
             heard: collect(notices),
-            client: std::sync::Arc::new(client),
+            server: connect::server(&client).await.map_err(failed)?.into(),
+            own_node: Arc::clone(own_node),
+            has_others: Arc::new(AtomicBool::new(true)),
+            client: Arc::new(client),
         })
     }
 
@@ -126,31 +186,48 @@ impl Link {
         reason = "what is waited for is real time: nodes on other machines count it too"
     )]
     async fn run(mut self, round: Round, end: Instant) -> Result<()> {
-        let nodes = tokio::time::timeout_at(end, self.tell(round)).await.map_err(|_| late())??;
+        let (nodes, own_answer) = tokio::time::timeout_at(end, self.tell(round)).await.map_err(|_| late())??;
         let listed = Instant::now();
-        let all_heard = self.heard.wait_for(|heard| nodes.iter().all(|(id, _)| has_heard(heard, *id, round)));
-        let waited = tokio::time::timeout_at(listed + LEASE, all_heard).await.map(|heard| heard.is_ok());
-        match waited {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(lost()),
-            Err(_) => {
-                let _ = tokio::time::timeout(PATIENCE, self.remove_silent(nodes, round)).await;
-                Ok(())
+        let all_heard = async {
+            if let Some(answer) = own_answer {
+                if answer.await.is_err() {
+                    // It went away: what it still trusts ends with its lease.
+                    std::future::pending::<()>().await;
+                }
+                return Ok(());
             }
+            let by_all = |heard: &HashMap<_, _>| nodes.iter().all(|(id, _)| has_heard(heard, *id, round));
+            self.heard.wait_for(by_all).await.map(|_| ()).map_err(|_| lost())
+        };
+        if let Ok(heard) = tokio::time::timeout_at(listed + LEASE, all_heard).await {
+            return heard;
         }
+        let _ = tokio::time::timeout(PATIENCE, self.remove_silent(nodes, round)).await;
+        Ok(())
     }
 
-    /// Tells the nodes, and says which there are, with how often each has renewed. Both in one go: a node that joins in
-    /// between has not heard, and is waited for in vain; one that joins later reads the log after the commits.
-    async fn tell(&self, round: Round) -> Result<Vec<(Uuid, i64)>> {
+    /// Says which nodes there are, with how often each has renewed, and then tells them: a node that joins in between has
+    /// not heard, and is waited for in vain; one that joins later reads the log after the commits. The node of this
+    /// process, if it is the only one, is asked here; then its answer is given.
+    async fn tell(&self, round: Round) -> Result<(Vec<(Uuid, i64)>, Option<oneshot::Receiver<()>>)> {
         let text = round.to_string();
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.channel, &text];
-        let (rows, _) = tokio::try_join!(self.client.query(&self.list, &[]), self.client.query(&self.tell, &values))
-            .map_err(|error| classify(&error))?;
-        rows.iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-            .collect::<std::result::Result<_, _>>()
-            .map_err(|error: tokio_postgres::Error| classify(&error))
+        let (list, tell) = (self.client.query(&self.list, &[]), self.client.query(&self.tell, &values));
+        let failed = |error: tokio_postgres::Error| classify(&error);
+        if self.has_others.load(Ordering::Relaxed) {
+            // In one go, as there is most likely somebody to be told.
+            let (rows, _) = tokio::try_join!(list, tell).map_err(failed)?;
+            let nodes = nodes(&rows)?;
+            self.has_others.store(!self.own_node.is_alone(&nodes, &self.server), Ordering::Relaxed);
+            return Ok((nodes, None));
+        }
+        let nodes = nodes(&list.await.map_err(failed)?)?;
+        if self.own_node.is_alone(&nodes, &self.server) {
+            return Ok((nodes, Some(self.own_node.ask())));
+        }
+        self.has_others.store(true, Ordering::Relaxed);
+        tell.await.map_err(failed)?;
+        Ok((nodes, None))
     }
 
     /// Has nobody wait again for nodes that neither heard of this round nor renewed since they were listed, a lease ago:
@@ -167,6 +244,19 @@ impl Link {
             }
         }
     }
+}
+
+/// Those that were listed; without any there is one row, which names none.
+fn nodes(rows: &[tokio_postgres::Row]) -> Result<Vec<(Uuid, i64)>> {
+    let node = |row: &tokio_postgres::Row| {
+        Ok(match row.try_get::<_, Option<Uuid>>(0)? {
+            Some(id) => Some((id, row.try_get(1)?)),
+            None => None,
+        })
+    };
+    let nodes: std::result::Result<Vec<_>, tokio_postgres::Error> =
+        rows.iter().filter_map(|row| node(row).transpose()).collect();
+    nodes.map_err(|error| classify(&error))
 }
 
 fn has_heard(heard: &HashMap<Uuid, u64>, node: Uuid, round: Round) -> bool {

@@ -14,9 +14,9 @@ use super::super::{Error, Result};
 use super::statement::classify;
 
 /// A server that stops answering is given up by these; a client that is gone keeps no locks. A commit that is not on
-/// disk, and on the standby where one is waited for, is none.
+/// disk, and on the standby where one is waited for, is none. To compile a statement takes longer than any here runs.
 pub(super) const SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
-    SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = 'warning'; \
+    SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = 'warning'; SET jit = 'off'; \
     SELECT set_config('synchronous_commit', 'on', FALSE) \
     WHERE current_setting('synchronous_commit') IN ('off', 'local')";
 

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Notification, Statement};
 use uuid::Uuid;
 
 use super::super::{Error, Result};
+use super::barrier::{Barrier, Question};
 use super::changes;
 use super::connect::{self, Connector};
 use super::notice::{Channels, Round, keep_latest, late, listen, lost};
@@ -16,8 +17,11 @@ use crate::store::changes::{Changes, Mark};
 
 /// The longest that one step may take; a node whose connection stalls longer joins anew.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Who stops reading is not waited for by the server, which would have to keep every notice.
-const RECEIVER: &str = "SET tcp_user_timeout = '30s'";
+/// Who stops reading is not waited for by the server, which would have to keep every notice. What it says need not be on
+/// disk: who is told listens at the same server. And the log is read so often that each time to plan it anew would cost
+/// more than to read it; the one plan goes by the index, whatever little stood in the log when it was made.
+const RECEIVER: &str = "SET tcp_user_timeout = '30s'; SET synchronous_commit = 'off'; \
+    SET plan_cache_mode = 'force_generic_plan'; SET enable_seqscan = 'off'";
 
 /// A row among the nodes, and the connections to keep it. Dropped without [`Membership::leave`], the row stays until a
 /// writer has waited for it in vain.
@@ -31,8 +35,18 @@ pub(in crate::store) struct Membership {
     server: String,
 }
 
-/// What a node is told.
-pub(in crate::store) struct Notices(mpsc::UnboundedReceiver<Notification>);
+/// What a node is told: by writers anywhere, and by this process itself.
+pub(in crate::store) struct Notices {
+    told: mpsc::UnboundedReceiver<Notification>,
+    asked: mpsc::UnboundedReceiver<Question>,
+}
+
+/// That there are changes. Whoever told it waits for an answer.
+#[derive(Default)]
+pub(in crate::store) struct News {
+    rounds: HashMap<Uuid, u64>,
+    questions: Vec<Question>,
+}
 
 struct Statements {
     changes: Statement,
@@ -42,7 +56,7 @@ struct Statements {
 
 impl Membership {
     /// Becomes one of the nodes that writers wait for. What is read from the log from now on is complete.
-    pub(super) async fn join(connector: &Connector, id: Uuid) -> Result<(Self, Notices)> {
+    pub(super) async fn join(connector: &Connector, barrier: &Barrier, id: Uuid) -> Result<(Self, Notices)> {
         const JOIN: &str = "INSERT INTO nodes (id, renewals) VALUES ($1, 0)";
         const CONFIRM: &str = "SELECT pg_notify($1, $2)";
         const RENEW: &str = "UPDATE nodes SET renewals = renewals + 1 WHERE id = $1";
@@ -67,7 +81,8 @@ impl Membership {
         if connect::server(&hand).await.map_err(failed)? != server {
             return Err(Error::Unavailable("two servers answer in turn".to_owned()));
         }
-        Ok((Self { id, ear, hand, statements, server }, Notices(notices)))
+        let asked = barrier.meet(id, server.clone());
+        Ok((Self { id, ear, hand, statements, server }, Notices { told: notices, asked }))
     }
 
     /// Where it joined.
@@ -86,16 +101,20 @@ impl Membership {
     }
 
     /// Tells the writers that this node has heard of what they changed.
-    pub(in crate::store) async fn confirm(&self, rounds: &[Round]) -> Result<()> {
+    pub(in crate::store) async fn confirm(&self, news: News) -> Result<()> {
+        for question in news.questions {
+            // Who asked may have given up.
+            let _ = question.send(());
+        }
         in_time(async {
-            let confirm = |round: &Round| {
-                let (channel, text) = (Channels::heard(round.by), Round { by: self.id, ..*round }.to_string());
+            let confirm = |(by, number): (Uuid, u64)| {
+                let (channel, text) = (Channels::heard(by), Round { by: self.id, number }.to_string());
                 async move {
                     let sent = self.ear.query(&self.statements.confirm, &[&channel, &text]).await;
                     sent.map(|_| ()).map_err(|error| classify(&error))
                 }
             };
-            futures_util::future::try_join_all(rounds.iter().map(confirm)).await.map(|_| ())
+            futures_util::future::try_join_all(news.rounds.into_iter().map(confirm)).await.map(|_| ())
         })
         .await
     }
@@ -119,15 +138,21 @@ impl Membership {
 
 impl Notices {
     /// Waits until a writer tells of changes. Gives the writers' latest rounds, or `None` when the connection is lost.
-    pub(in crate::store) async fn next(&mut self) -> Option<Vec<Round>> {
-        let mut latest = HashMap::new();
-        while latest.is_empty() {
-            keep_latest(&mut latest, &self.0.recv().await?);
-            while let Ok(notice) = self.0.try_recv() {
-                keep_latest(&mut latest, &notice);
+    pub(in crate::store) async fn next(&mut self) -> Option<News> {
+        let mut news = News::default();
+        while news.rounds.is_empty() && news.questions.is_empty() {
+            tokio::select! {
+                told = self.told.recv() => keep_latest(&mut news.rounds, &told?),
+                Some(question) = self.asked.recv() => news.questions.push(question),
+            }
+            while let Ok(notice) = self.told.try_recv() {
+                keep_latest(&mut news.rounds, &notice);
+            }
+            while let Ok(question) = self.asked.try_recv() {
+                news.questions.push(question);
             }
         }
-        Some(latest.into_iter().map(|(by, number)| Round { by, number }).collect())
+        Some(news)
     }
 }
 

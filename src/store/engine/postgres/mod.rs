@@ -30,8 +30,7 @@ use super::{Error, Inner, Result, Tx, migrate};
 use barrier::Barrier;
 pub(in crate::store) use barrier::LEASE;
 use connect::{Connector, SESSION, chain};
-pub(in crate::store) use membership::{Membership, Notices};
-pub(in crate::store) use notice::Round;
+pub(in crate::store) use membership::{Membership, News, Notices};
 use notice::late;
 use transaction::Transaction;
 
@@ -76,7 +75,7 @@ impl Postgres {
 
     /// Becomes a node that writers wait for. From now on only the server that it joined at is asked.
     pub(super) async fn join(&self, id: Uuid) -> Result<(Membership, Notices)> {
-        let (membership, notices) = Membership::join(&self.connector, id).await?;
+        let (membership, notices) = Membership::join(&self.connector, &self.barrier, id).await?;
         let server = membership.server().to_owned();
         self.pool.store(Arc::new(pool(&self.connector, self.connections, Some(server))?));
         self.is_bound.store(true, Ordering::SeqCst);

@@ -13,7 +13,7 @@ use super::statement::classify;
 /// A writer's round: everybody who hears of it reads the log, and so hears of all that was committed before. A node
 /// answers with the same: who says it, and of which round of the one whom it says it to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) struct Round {
+pub(super) struct Round {
     /// Who says so: the process that writes, or the node that has heard.
     pub(super) by: Uuid,
     /// A writer's rounds are counted.

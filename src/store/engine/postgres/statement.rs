@@ -3,7 +3,7 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
-use super::super::{Answer, Error, Result, Row, Statement, Value};
+use super::super::{Answer, Error, Result, Row, Value};
 
 pub(in crate::store::engine) async fn rows(
     client: &impl deadpool_postgres::GenericClient,
@@ -42,11 +42,11 @@ pub(super) async fn answer(
 /// Statements that need not wait for each other's answers: sent at once, done in this order.
 pub(in crate::store::engine) async fn all(
     client: &impl deadpool_postgres::GenericClient,
-    statements: &[Statement],
+    statements: &[(&str, &[Value])],
 ) -> Result<Vec<Answer>> {
     // Prepared first: one that is new waits for the server, and would be overtaken.
     let mut prepared = Vec::with_capacity(statements.len());
-    for Statement(sql, parameters) in statements {
+    for (sql, parameters) in statements {
         prepared.push((client.prepare_cached(sql).await.map_err(|error| classify(&error))?, parameters));
     }
     let answers = prepared.iter().map(|(statement, parameters)| answer(client, statement, parameters));
