@@ -1,5 +1,5 @@
-//! The ceiling of `bench/run`: a bare handler that answers as `GET /api/v1/me` does, without asking anybody, behind the
-//! accept loop and the outer layer of the real server.
+//! The ceiling of `bench/run`: bare handlers of axum that answer as the doors of the checks do, without asking anybody,
+//! behind the accept loop and the frame of the real server.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -30,7 +30,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Answers GET /api/v1/me with a fixed person, as fast as the server's frame allows.
+/// Answers GET /api/v1/me, GET /verify and POST /oauth2/introspect alike whoever asks, as fast as axum and the server's frame
+/// allow.
 #[derive(Parser)]
 struct Arguments {
     /// The address and port to serve on; port 0 takes a free one

@@ -157,8 +157,7 @@ enum Trust {
     Database(Place),
 }
 
-/// An instant, and what this process may trust at it. What is asked at one moment is answered by the state of that moment or
-/// a later one.
+/// An instant, and what this process may trust at it. What is asked at a moment is answered by its state, or by a later one.
 #[derive(Clone, Copy)]
 pub struct Moment {
     now: Now,
@@ -295,7 +294,9 @@ impl Gate {
             return Ok((Some(entry), None));
         }
         // Apart, as what is rare below: a check that finds what it looks for is not to carry the room for all this about.
-        match Box::pin(self.ask(kind, digest, trust)).await {
+        // How the database may be asked is decided anew: the moment may have been long ago.
+        let asked = async { self.ask(kind, digest, self.trust(Now::read(&*self.clock)).await?).await };
+        match Box::pin(asked).await {
             Ok(found) => Ok((found, None)),
             Err(error) => match self.remembered_all_the_same(&digest, now) {
                 Some((entry, age)) => Ok((Some(entry), Some(age))),

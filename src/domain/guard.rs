@@ -28,8 +28,9 @@ pub struct GuardState {
     pub tripped: bool,
 }
 
-/// Whether a user may lose access by this caller; and if so, whether that counts, which it does through the guarded doors. The company is locked then, so that
-/// requests at the same instant are counted one after the other. Somebody may have confirmed just this one.
+/// Whether a user may lose access by this caller; and if so, whether that counts, as it does through the guarded doors. The
+/// company is locked then, so that requests at the same instant are counted one after the other. Somebody may have confirmed
+/// just this one.
 pub(super) async fn lets(
     tx: &mut Tx<'_>,
     caller: &Caller,

@@ -8,7 +8,7 @@ use crate::model::id::{CompanyId, UserId};
 use crate::model::scope::Scope;
 use crate::model::user::{Role, Status, User};
 use crate::store::people::Person;
-use crate::store::{self, Tx, companies, groups, people, services, sessions, tokens, users};
+use crate::store::{self, Tx, companies, groups, people, services, sessions, users};
 
 /// Who may do something. The host's operator may do everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,11 +189,7 @@ pub(super) async fn caller_may_still(
         }
         Actor::User(identity) => identity,
     };
-    let owner_if_live = match identity.credential {
-        Credential::Token(id) | Credential::ApiKey(id) => tokens::find_owner_if_live(tx, id, now).await?,
-        Credential::Session(id) => sessions::find_owner_if_live(tx, id, now).await?,
-        Credential::Scim(_) => None,
-    };
+    let owner_if_live = users::find_owner_if_live(tx, identity.credential, now).await?;
     Ok(person_may_still(identity, owner_if_live, action, owner))
 }
 

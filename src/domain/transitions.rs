@@ -149,8 +149,10 @@ pub(super) async fn decide(
             (sides, may)
         }
         Actor::Operator | Actor::BreakGlass(_) | Actor::Provisioner(_) => {
-            let may = guards::caller_may_still(tx, caller, action, None, now).await?;
-            (transitions::look(tx, None, now, target, company).await?, may)
+            if let Err(refusal) = guards::caller_may_still(tx, caller, action, None, now).await? {
+                return denied(refusal, company);
+            }
+            (transitions::look(tx, None, now, target, company).await?, Ok(()))
         }
     };
     if let Err(refusal) = may {

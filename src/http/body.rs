@@ -13,7 +13,7 @@ use super::failure::Failure;
 use crate::model::scim::fault::{Fault, FaultKind};
 
 /// Reads a body to its end.
-pub(super) async fn read(app: &App, body: impl Incoming) -> Result<Bytes, Failure> {
+pub(super) async fn read(app: &App, body: impl Arriving) -> Result<Bytes, Failure> {
     read_up_to(app, body, app.settings.body_limit).await
 }
 
@@ -26,11 +26,12 @@ pub(super) async fn read_json(app: &App, request: Request, limit: usize) -> Resu
 }
 
 /// A body on its way here.
-pub(super) trait Incoming: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> {}
+pub(super) trait Arriving: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> {}
 
-impl<B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>> Incoming for B {}
+impl<B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>> Arriving for B {}
 
-async fn read_up_to(app: &App, body: impl Incoming, limit: usize) -> Result<Bytes, Failure> {
+/// As [`read`], of at most so many bytes.
+pub(super) async fn read_up_to(app: &App, body: impl Arriving, limit: usize) -> Result<Bytes, Failure> {
     if body.size_hint().lower() > limit as u64 {
         return Err(Failure::TooLarge);
     }

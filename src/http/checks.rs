@@ -21,7 +21,8 @@ pub(super) enum Check {
 }
 
 impl Check {
-    const ALL: [Self; 3] = [Self::Me, Self::Verify, Self::Introspect];
+    /// Every one.
+    pub(super) const ALL: [Self; 3] = [Self::Me, Self::Verify, Self::Introspect];
 
     /// The door that a request knocks at, if it is one of these.
     pub(super) fn at<B>(request: &hyper::Request<B>) -> Option<Self> {
@@ -36,6 +37,11 @@ impl Check {
             Self::Verify => "/verify",
             Self::Introspect => "/oauth2/introspect",
         }
+    }
+
+    /// Whether a route is its own, or one of those beneath.
+    pub(super) fn is_behind(self, route: &str) -> bool {
+        route.strip_prefix(self.route()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn method(self) -> Method {

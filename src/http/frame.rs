@@ -14,7 +14,7 @@ use super::failure::{Cause, Reason};
 use super::request_log::Line;
 use crate::model::id::{self, RequestId};
 
-/// How a request came in; stands in its extensions.
+/// How a request came in; stands in the extensions of one that is routed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances {
     pub(super) request: RequestId,
@@ -22,7 +22,7 @@ pub(super) struct Circumstances {
 }
 
 impl Circumstances {
-    /// Those of a request that came through the [`Frame`]; every request does.
+    /// Those of a routed request, which came through the [`Frame`] as all do.
     pub(super) fn of(request: &Request) -> Self {
         let nowhere = Self { request: RequestId(uuid::Uuid::nil()), address: IpAddr::from([0, 0, 0, 0]) };
         request.extensions().get().copied().unwrap_or(nowhere)

@@ -27,7 +27,12 @@ pub struct Site {
 impl Site {
     /// Every route of the server.
     pub fn new(app: &App) -> Self {
-        Self { has_checks: true, ..Self::with_routes(app, routes(app)) }
+        Self { has_checks: true, ..Self::by_routes_alone(app) }
+    }
+
+    /// The same, where checks go through the router as all else does: what it answers, the shortcut must.
+    pub fn by_routes_alone(app: &App) -> Self {
+        Self::with_routes(app, routes(app))
     }
 
     /// Other routes, behind the same frame.

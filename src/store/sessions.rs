@@ -10,7 +10,6 @@ use crate::model::id::{CompanyId, SessionId, UserId};
 use crate::model::scope::Scopes;
 use crate::model::secret::SecretDigest;
 use crate::model::session::{EndReason, Opening, Session};
-use crate::model::user::User;
 
 /// A session together with its owner as both stand now: all that an authentication needs to know.
 #[derive(Debug, Clone)]
@@ -72,12 +71,7 @@ pub async fn find_held(tx: &mut Tx<'_>, digest: SecretDigest) -> Result<Option<H
     tx.row(FIND, &[digest.0.as_slice().into()]).await?.map(held).transpose()
 }
 
-/// The owner of a session that was neither ended nor is over; whether it has idled too long is a second question.
-pub async fn find_owner_if_live(tx: &mut Tx<'_>, id: SessionId, now: Timestamp) -> Result<Option<User>> {
-    let Statement(find, values) = owner_if_live(id, now);
-    tx.row(find, &values).await?.map(users::user).transpose()
-}
-
+/// Finds the owner of a session that was neither ended nor is over; whether it has idled too long is a second question.
 pub(super) fn owner_if_live(id: SessionId, now: Timestamp) -> Statement {
     const FIND: &str = users::select!(
         "WHERE id = (SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2)"
@@ -132,8 +126,8 @@ pub async fn end(tx: &mut Tx<'_>, id: SessionId, at: Timestamp, reason: EndReaso
     Ok(tx.execute(END, &[id.0.into(), at.0.into(), reason.as_str().into()]).await? == 1)
 }
 
-/// Ends every session of a user but, where one is given, this one; says how many of them were live: used after
-/// `idle_since`.
+/// Ends every session of a user but, where one is given, this one; says how many of them were live: not over yet, and used
+/// after `idle_since`.
 pub async fn end_all_of(
     tx: &mut Tx<'_>,
     user: UserId,

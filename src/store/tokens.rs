@@ -10,7 +10,6 @@ use crate::model::id::{CompanyId, TokenId, UserId};
 use crate::model::scope::Scopes;
 use crate::model::secret::SecretDigest;
 use crate::model::token::{EndReason, Token, TokenKind};
-use crate::model::user::User;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -69,12 +68,7 @@ pub async fn find(tx: &mut Tx<'_>, id: TokenId) -> Result<Option<Token>> {
     tx.row(FIND, &[id.0.into()]).await?.map(token).transpose()
 }
 
-/// The owner of a token that was neither ended nor is over.
-pub async fn find_owner_if_live(tx: &mut Tx<'_>, id: TokenId, now: Timestamp) -> Result<Option<User>> {
-    let Statement(find, values) = owner_if_live(id, now);
-    tx.row(find, &values).await?.map(users::user).transpose()
-}
-
+/// Finds the owner of a token that was neither ended nor is over.
 pub(super) fn owner_if_live(id: TokenId, now: Timestamp) -> Statement {
     const FIND: &str = users::select!(
         "WHERE id = (SELECT user_id FROM tokens WHERE id = $1 AND ended_at IS NULL \

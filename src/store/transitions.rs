@@ -42,12 +42,7 @@ pub async fn look(
         None => Statement(lock!(""), vec![target.0.into()]),
         Some(company) => Statement(lock!(" AND company_id = $2"), vec![target.0.into(), company.0.into()]),
     };
-    let owner = match credential {
-        Some(Credential::Token(id) | Credential::ApiKey(id)) => Some(tokens::owner_if_live(id, now)),
-        Some(Credential::Session(id)) => Some(sessions::owner_if_live(id, now)),
-        Some(Credential::Scim(_)) | None => None,
-    };
-    let (owner, target) = match owner {
+    let (owner, target) = match credential.and_then(|credential| users::owner_if_live(credential, now)) {
         Some(owner) => tx.row_then_locked_row(&owner, &lock).await?,
         None => (None, tx.locked_row(lock.0, &lock.1).await?),
     };
@@ -72,7 +67,7 @@ pub struct Ended {
 
 /// Deactivates a user that was not, through this door (who was stopped before stays stopped through that one), forgets its
 /// password, and ends its tokens, its sessions, its links and those that it made for others. A session counts as live if it
-/// was used after `idle_since`.
+/// was not over yet, and used after `idle_since`.
 pub async fn deactivate(
     tx: &mut Tx<'_>,
     id: UserId,

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::Map;
 
 use super::engine::{Row, Statement, Value};
-use super::{Error, Result, Tx};
-use crate::model::actor::Door;
+use super::{Error, Result, Tx, sessions, tokens};
+use crate::model::actor::{Credential, Door};
 use crate::model::clock::Timestamp;
 use crate::model::email::Email;
 use crate::model::id::{CompanyId, UserId};
@@ -274,11 +274,25 @@ pub async fn find_status_door(tx: &mut Tx<'_>, id: UserId) -> Result<Option<Door
     Ok(found.and_then(|door| Door::parse(&door)))
 }
 
+/// The owner of a credential that was neither ended nor is over; of one that is no person's there is none.
+pub async fn find_owner_if_live(tx: &mut Tx<'_>, credential: Credential, now: Timestamp) -> Result<Option<User>> {
+    let Some(Statement(find, values)) = owner_if_live(credential, now) else { return Ok(None) };
+    tx.row(find, &values).await?.map(user).transpose()
+}
+
+pub(super) fn owner_if_live(credential: Credential, now: Timestamp) -> Option<Statement> {
+    match credential {
+        Credential::Token(id) | Credential::ApiKey(id) => Some(tokens::owner_if_live(id, now)),
+        Credential::Session(id) => Some(sessions::owner_if_live(id, now)),
+        Credential::Scim(_) => None,
+    }
+}
+
 /// The user with this address and the hash of the password, a PHC string.
 pub async fn find_with_password_hash(tx: &mut Tx<'_>, email: &Email) -> Result<Option<(User, Option<String>)>> {
     const FIND: &str = concat!("SELECT ", columns!(), ", password_hash FROM users WHERE email_key = $1");
     let Some(mut row) = tx.row(FIND, &[email.key().into()]).await? else { return Ok(None) };
-    let hash = row.get(9)?;
+    let hash = row.get(COLUMN_COUNT)?;
     Ok(Some((user(row)?, hash)))
 }
 

@@ -114,6 +114,16 @@ impl Platform {
         serve(&App::new(directory, gate, clock, entropy, None, settings), &self.stop).await
     }
 
+    /// Serves the same once more, and gives the address.
+    pub async fn serve_again(&self) -> String {
+        serve(&self.app, &self.stop).await
+    }
+
+    /// The same without the shortcut of the checks.
+    pub async fn serve_by_routes_alone(&self) -> String {
+        listen(Site::by_routes_alone(&self.app), &self.stop).await
+    }
+
     /// As [`Platform::me`], at another node.
     pub async fn me_at(&self, url: &str, token: &str) -> StatusCode {
         let call = Call(self.client.get(format!("{url}/api/v1/me")));
@@ -211,9 +221,13 @@ impl Drop for Platform {
 }
 
 async fn serve(app: &App, stop: &CancellationToken) -> String {
+    listen(Site::new(app), stop).await
+}
+
+async fn listen(site: Site, stop: &CancellationToken) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(server::serve(listener, Site::new(app), None, limits(), stop.clone()));
+    tokio::spawn(server::serve(listener, site, None, limits(), stop.clone()));
     url
 }
 

@@ -13,6 +13,7 @@ mod support;
 
 mod admission;
 mod browser;
+mod checks;
 mod console;
 mod console_groups;
 mod coverage;

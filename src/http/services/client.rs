@@ -41,7 +41,11 @@ impl Claim {
     ) -> Result<(Arc<Service>, Moment), Refused> {
         match self.look(app, circumstances).await {
             Ok(proven) => Ok(proven),
-            Err(failure) => Err(count_stranger(app, circumstances, failure).await),
+            Err(failure @ (Failure::MalformedCredential | Failure::RejectedCredential(_))) => {
+                Err(count_stranger(app, circumstances, failure).await)
+            }
+            // Nobody is a stranger because it can't be known who he is.
+            Err(failure) => Err((failure, None)),
         }
     }
 

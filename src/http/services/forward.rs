@@ -3,6 +3,8 @@
 //!
 //! The answer is 200, 401 or 403, whatever happens: gateways take anything else for a fault of their own, or for a yes.
 
+use std::borrow::Cow;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -68,12 +70,10 @@ pub(in crate::http) async fn answer(
     uri: Option<&Uri>,
     headers: &HeaderMap,
 ) -> Response {
-    let mut required: Vec<String> = uri
-        .filter(|uri| uri.query().is_some())
-        .map_or_else(Vec::new, |uri| Fields::of_query(uri).all("scope").map(str::to_owned).collect());
-    required
-        .extend(headers.get_all(REQUIRED_SCOPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into()));
     let answered = async {
+        let query = uri.map(Fields::of_query).unwrap_or_default();
+        let mut required: Vec<_> = query.all("scope").map(Cow::Borrowed).collect();
+        required.extend(headers.get_all(REQUIRED_SCOPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes())));
         match judge(app, circumstances, headers, &required).await {
             Ok(response) => response,
             Err(failure) => Box::pin(refuse(app, circumstances, failure)).await,
@@ -86,7 +86,7 @@ async fn judge(
     app: &App,
     circumstances: Circumstances,
     headers: &HeaderMap,
-    required: &[String],
+    required: &[Cow<'_, str>],
 ) -> Result<Response, Failure> {
     let secret = presented(app, headers)?;
     let turn = take_turn(app, circumstances).await;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::super::admission::{Refused, caught, with_limit, with_view_age};
 use super::super::app::App;
-use super::super::body::{self, Incoming};
-use super::super::failure::Failure;
+use super::super::body::{self, Arriving};
+use super::super::failure::{self, Failure};
 use super::super::frame::Circumstances;
 use super::client::{self, Claim};
 use crate::access::{Admitted, Moment, Use};
@@ -20,6 +20,9 @@ use crate::model::actor::{Actor, Identity};
 use crate::model::scope::Scopes;
 use crate::model::secret::{Kind, Secret};
 use crate::model::service::Service;
+
+/// The most bytes of a question: who asks is not known yet when it is read.
+const QUESTION: usize = 8 * 1024;
 
 /// What a service learns of a good credential (RFC 7662, section 2.2); of any other, only that it is not active.
 #[derive(Serialize, ToSchema)]
@@ -101,7 +104,7 @@ pub(super) struct Question {
         (status = 400, description = "No token, or more than one", body = OauthError),
         (status = 401, description = "No registered service", body = OauthError),
         (status = 408, description = "The body did not arrive in time", body = OauthError),
-        (status = 413, description = "The body is larger than this API reads", body = OauthError),
+        (status = 413, description = "The body is larger than 8 KiB", body = OauthError),
         (status = 429, description = "Too many wrong secrets from this address", body = OauthError),
         (status = 500, description = "Our fault", body = OauthError),
         (status = 503, description = "It can't be known at this instant: treat the credential as not good", body = OauthError),
@@ -119,7 +122,7 @@ pub(in crate::http) async fn answer(
     app: &App,
     circumstances: Circumstances,
     headers: &HeaderMap,
-    body: impl Incoming,
+    body: impl Arriving,
 ) -> Response {
     let answered = async {
         let outcome = ask(app, circumstances, headers, body).await;
@@ -132,18 +135,15 @@ async fn ask(
     app: &App,
     circumstances: Circumstances,
     headers: &HeaderMap,
-    body: impl Incoming,
+    body: impl Arriving,
 ) -> Result<Response, Refused> {
     let claim = Claim::of(app, circumstances, headers).await?;
-    // Read before anybody is looked at, so that service and token are judged at one moment.
-    let question = body::read(app, body).await.map_err(uncounted)?;
+    // Before the service is looked at, so that it and the token are judged at one moment; what came is told afterwards.
+    let question = body::read_up_to(app, body, QUESTION).await;
     let (service, moment) = claim.prove(app, circumstances).await?;
-    judge(app, &service, moment, &question).await.map_err(uncounted)
-}
-
-/// A failure that no limit counts: of a service that is known, or no try at being one.
-fn uncounted(failure: Failure) -> Refused {
-    (failure, None)
+    // Of a service that is known: no limit counts it.
+    let uncounted = |failure| (failure, None);
+    judge(app, &service, moment, &question.map_err(uncounted)?).await.map_err(uncounted)
 }
 
 async fn judge(app: &App, service: &Service, moment: Moment, question: &[u8]) -> Result<Response, Failure> {
@@ -203,9 +203,7 @@ pub(super) fn render(failure: &Failure) -> Response {
             "Send a form (application/x-www-form-urlencoded) with one token.",
         ),
         Failure::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "Use POST."),
-        Failure::TooLarge => {
-            (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "The body is larger than this API reads.")
-        }
+        Failure::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "The body is larger than 8 KiB."),
         Failure::TooSlow => (StatusCode::REQUEST_TIMEOUT, "invalid_request", "The body did not arrive in time."),
         Failure::RateLimited => (
             StatusCode::TOO_MANY_REQUESTS,
@@ -223,14 +221,11 @@ pub(super) fn render(failure: &Failure) -> Response {
     };
     let mut response = (status, Json(OauthError { error, error_description })).into_response();
     let headers = response.headers_mut();
-    match failure {
-        _ if status == StatusCode::UNAUTHORIZED => {
-            headers.insert(header::WWW_AUTHENTICATE, client::CHALLENGE);
-        }
-        Failure::Unavailable(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        _ => {}
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, client::CHALLENGE);
+    }
+    if let Some((name, value)) = failure::response_header(failure) {
+        headers.insert(name, HeaderValue::from_static(value));
     }
     failure.mark(&mut response);
     response

@@ -191,7 +191,7 @@ impl Tx<'_> {
 
     /// The one row that the query gives, if any.
     pub(in crate::store) async fn row(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>> {
-        at_most_one(self.rows(sql, parameters).await?)
+        at_most_one(sql, self.rows(sql, parameters).await?)
     }
 
     /// The one number that the query gives: a count or a sum.
@@ -221,7 +221,7 @@ impl Tx<'_> {
         let (client, lock) = (transaction.client(), locking(locked.0));
         let statements = [(first.0, first.1.as_slice()), (lock.as_str(), locked.1.as_slice())];
         let answers = transaction.run(postgres::statement::all(client, &statements)).await?;
-        let mut rows = answers.into_iter().map(|answer| at_most_one(answer.rows));
+        let mut rows = answers.into_iter().zip(statements).map(|(answer, (sql, _))| at_most_one(sql, answer.rows));
         match (rows.next(), rows.next()) {
             (Some(first), Some(locked)) => Ok((first?, locked?)),
             _ => Err(Error::Broken("an answer is missing".to_owned())),
@@ -311,9 +311,9 @@ fn locking(sql: &str) -> String {
     format!("{sql} FOR NO KEY UPDATE")
 }
 
-fn at_most_one(mut rows: Vec<Row>) -> Result<Option<Row>> {
+fn at_most_one(sql: &str, mut rows: Vec<Row>) -> Result<Option<Row>> {
     match rows.len() {
         0 | 1 => Ok(rows.pop()),
-        count => Err(Error::Broken(format!("{count} rows where one was expected"))),
+        count => Err(Error::Broken(format!("{count} rows where one was expected: {sql}"))),
     }
 }

@@ -38,9 +38,9 @@ pub(super) type Question = oneshot::Sender<()>;
 
 /// The node of this process, once there is one. Where it is the only one, it is asked without the server.
 #[derive(Default)]
-struct OwnNode(Mutex<Option<Asked>>);
+struct OwnNode(Mutex<Option<Member>>);
 
-struct Asked {
+struct Member {
     id: Uuid,
     /// Whose log it reads.
     server: String,
@@ -51,16 +51,22 @@ impl OwnNode {
     /// Asks the node; if it is gone, the question is, too, and no answer comes.
     fn ask(&self) -> oneshot::Receiver<()> {
         let (question, answer) = oneshot::channel();
-        if let Some(asked) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _ = asked.questions.send(question);
+        if let Some(own) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = own.questions.send(question);
         }
         answer
     }
 
     /// Whether it is the only node there is, and reads the log of this server: another one may have been replaced.
     fn is_alone(&self, nodes: &[(Uuid, i64)], server: &str) -> bool {
-        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        matches!((&*asked, nodes), (Some(own), [(id, _)]) if own.id == *id && own.server == server)
+        let own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!((&*own, nodes), (Some(own), [(id, _)]) if own.id == *id && own.server == server)
+    }
+
+    fn set(&self, id: Uuid, server: String) -> mpsc::UnboundedReceiver<Question> {
+        let (sender, questions) = mpsc::unbounded_channel();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Member { id, server, questions: sender });
+        questions
     }
 }
 
@@ -74,10 +80,8 @@ impl Barrier {
     }
 
     /// From now on this is the node of this process, which reads the log of this server; gives what it is to answer.
-    pub(super) fn meet(&self, id: Uuid, server: String) -> mpsc::UnboundedReceiver<Question> {
-        let (questions, asked) = mpsc::unbounded_channel();
-        *self.own_node.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Asked { id, server, questions });
-        asked
+    pub(super) fn set_own_node(&self, id: Uuid, server: String) -> mpsc::UnboundedReceiver<Question> {
+        self.own_node.set(id, server)
     }
 
     /// Returns when no node trusts a memory any more that is older than this call.
@@ -206,9 +210,9 @@ impl Link {
         Ok(())
     }
 
-    /// Says which nodes there are, with how often each has renewed, and then tells them: a node that joins in between has
-    /// not heard, and is waited for in vain; one that joins later reads the log after the commits. The node of this
-    /// process, if it is the only one, is asked here; then its answer is given.
+    /// Says which nodes there are, with how often each has renewed, and then tells them: who is listed has listened since
+    /// before it had a row, and who joins later reads the log after the commits. The node of this process, if it is the
+    /// only one, is asked here; then its answer is given.
     async fn tell(&self, round: Round) -> Result<(Vec<(Uuid, i64)>, Option<oneshot::Receiver<()>>)> {
         let text = round.to_string();
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.channel, &text];
@@ -272,4 +276,34 @@ fn collect(mut notices: mpsc::UnboundedReceiver<Notification>) -> watch::Receive
         }
     });
     watched
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_node_is_alone_only_on_the_list_of_the_server_whose_log_it_reads() {
+        let (own, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let node = OwnNode::default();
+        assert!(!node.is_alone(&[(own, 0)], "here"), "there is none yet");
+        let mut questions = node.set(own, "here".to_owned());
+        assert!(node.is_alone(&[(own, 7)], "here"));
+        assert!(!node.is_alone(&[(own, 7)], "elsewhere"), "a list that was copied to a standby has it too");
+        for listed in [&[][..], &[(other, 0)], &[(own, 0), (other, 0)]] {
+            assert!(!node.is_alone(listed, "here"), "{listed:?}");
+        }
+        let mut answer = node.ask();
+        questions.try_recv().unwrap().send(()).unwrap();
+        assert!(answer.try_recv().is_ok());
+    }
+
+    #[test]
+    fn an_own_node_that_is_gone_never_answers() {
+        let node = OwnNode::default();
+        let lost = oneshot::error::TryRecvError::Closed;
+        assert_eq!(node.ask().try_recv(), Err(lost.clone()), "there was none");
+        drop(node.set(Uuid::from_u128(1), "here".to_owned()));
+        assert_eq!(node.ask().try_recv(), Err(lost));
+    }
 }

@@ -17,6 +17,8 @@ use crate::store::changes::{Changes, Mark};
 
 /// The longest that one step may take; a node whose connection stalls longer joins anew.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest that joining may take: a server that was replaced by its standby never finishes a commit.
+const JOINING: Duration = Duration::from_secs(10);
 /// Who stops reading is not waited for by the server, which would have to keep every notice. What it says need not be on
 /// disk: who is told listens at the same server. And the log is read so often that each time to plan it anew would cost
 /// more than to read it; the one plan goes by the index, whatever little stood in the log when it was made.
@@ -37,8 +39,8 @@ pub(in crate::store) struct Membership {
 
 /// What a node is told: by writers anywhere, and by this process itself.
 pub(in crate::store) struct Notices {
-    told: mpsc::UnboundedReceiver<Notification>,
-    asked: mpsc::UnboundedReceiver<Question>,
+    notices: mpsc::UnboundedReceiver<Notification>,
+    questions: mpsc::UnboundedReceiver<Question>,
 }
 
 /// That there are changes. Whoever told it waits for an answer.
@@ -57,6 +59,10 @@ struct Statements {
 impl Membership {
     /// Becomes one of the nodes that writers wait for. What is read from the log from now on is complete.
     pub(super) async fn join(connector: &Connector, barrier: &Barrier, id: Uuid) -> Result<(Self, Notices)> {
+        tokio::time::timeout(JOINING, Self::begin(connector, barrier, id)).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn begin(connector: &Connector, barrier: &Barrier, id: Uuid) -> Result<(Self, Notices)> {
         const JOIN: &str = "INSERT INTO nodes (id, renewals) VALUES ($1, 0)";
         const CONFIRM: &str = "SELECT pg_notify($1, $2)";
         const RENEW: &str = "UPDATE nodes SET renewals = renewals + 1 WHERE id = $1";
@@ -81,8 +87,8 @@ impl Membership {
         if connect::server(&hand).await.map_err(failed)? != server {
             return Err(Error::Unavailable("two servers answer in turn".to_owned()));
         }
-        let asked = barrier.meet(id, server.clone());
-        Ok((Self { id, ear, hand, statements, server }, Notices { told: notices, asked }))
+        let questions = barrier.set_own_node(id, server.clone());
+        Ok((Self { id, ear, hand, statements, server }, Notices { notices, questions }))
     }
 
     /// Where it joined.
@@ -137,18 +143,19 @@ impl Membership {
 }
 
 impl Notices {
-    /// Waits until a writer tells of changes. Gives the writers' latest rounds, or `None` when the connection is lost.
+    /// Waits until a writer tells of changes, or this process asks. Gives the writers' latest rounds and the questions, or
+    /// `None` when the connection is lost.
     pub(in crate::store) async fn next(&mut self) -> Option<News> {
         let mut news = News::default();
         while news.rounds.is_empty() && news.questions.is_empty() {
             tokio::select! {
-                told = self.told.recv() => keep_latest(&mut news.rounds, &told?),
-                Some(question) = self.asked.recv() => news.questions.push(question),
+                notice = self.notices.recv() => keep_latest(&mut news.rounds, &notice?),
+                Some(question) = self.questions.recv() => news.questions.push(question),
             }
-            while let Ok(notice) = self.told.try_recv() {
+            while let Ok(notice) = self.notices.try_recv() {
                 keep_latest(&mut news.rounds, &notice);
             }
-            while let Ok(question) = self.asked.try_recv() {
+            while let Ok(question) = self.questions.try_recv() {
                 news.questions.push(question);
             }
         }

@@ -1,7 +1,7 @@
 //! PostgreSQL: a pool of connections, one transaction each, tried again when two got into each other's way; and the nodes
 //! that share the database.
 
-/// Makes the commit of a transaction that only reads, or only gives notice, wait for the standby, where commits do.
+/// Makes the commit of a transaction that only reads wait for the standby, where commits do.
 macro_rules! proof {
     () => {
         "CASE WHEN current_setting('synchronous_standby_names') <> '' \

@@ -42,9 +42,9 @@ impl Sqlite {
         let path = create_private(&path)?;
         let mut connection = connect(&path)?;
         use_write_ahead_log(&connection)?;
+        migrate::sqlite(&mut connection)?;
         // What each transaction of a group changes is kept until it ends, to undo it alone: in memory, not in a file.
         connection.pragma_update(None, "temp_store", "MEMORY").map_err(classify)?;
-        migrate::sqlite(&mut connection)?;
         let files = Files::identify(&path)?;
         let index = Index::open(&files, &connection)?;
         let (writer, jobs) = mpsc::channel(QUEUE);
