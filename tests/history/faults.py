@@ -213,8 +213,8 @@ class Failover:
     freeze: it stands still, comes back after the promotion, and does not know what happened.
     split: it only loses its standby, and goes on through it all.
 
-    In the last two it lives beside the new primary for a while. The command line and one node can't reach it any more;
-    another can't make new connections to it; whoever else reaches it may take it for the primary still.
+    In the last two it lives beside the new primary for a while. One node can't make new connections to it; another, if there
+    is one, and the command line can't reach it any more; whoever else reaches it may take it for the primary still.
     """
 
     def __init__(self, injector, people, how, seconds):
@@ -243,11 +243,14 @@ class Failover:
         ask_database(self.cluster.standby, self.people, self.history)
 
     def live_on(self):
-        apart, closed, *_ = self.injector.random.sample([f"node{index}" for index in self.injector.everybody()], 2)
-        for whose in ("operator", apart):
+        nodes = [f"node{index}" for index in self.injector.everybody()]
+        self.injector.random.shuffle(nodes)
+        closed, *others = nodes
+        apart = ["operator", *others[:1]]
+        for whose in apart:
             self.cluster.proxies.tell(f"{whose}-0", mode="drop")
         self.cluster.proxies.tell(f"{closed}-0", mode="close")
-        self.injector.say(f"{apart} can't reach the lost primary, {closed} can't make new connections to it")
+        self.injector.say(f"{' and '.join(apart)} can't reach the lost primary, {closed} can't make new connections to it")
         self.over.wait(self.seconds / 6)
         self.cluster.primary.thaw()
         self.injector.say("the lost primary lives")
