@@ -12,6 +12,7 @@ use super::{Directory, Error, Refusal, audit, guard, guards, sessions};
 use crate::model::actor::{Actor, Caller, Door};
 use crate::model::audit::{Action, Note, Subject};
 use crate::model::clock::Timestamp;
+use crate::model::company::GuardedDoors;
 use crate::model::id::{CompanyId, UserId};
 use crate::model::session;
 use crate::model::session::Limits;
@@ -141,27 +142,14 @@ pub(super) async fn decide(
 ) -> store::Result<Result<Transition, Denied>> {
     let company = audit::company_of(caller);
     let denied = |refusal, company| Ok(Err(Denied { refusal, company }));
-    let now = draft.now();
-    let (sides, may) = match &caller.actor {
-        Actor::User(identity) => {
-            let mut sides = transitions::look(tx, Some(identity.credential), now, target, company).await?;
-            let may = guards::person_may_still(identity, sides.caller.take(), action, None);
-            (sides, may)
-        }
-        Actor::Operator | Actor::BreakGlass(_) | Actor::Provisioner(_) => {
-            if let Err(refusal) = guards::caller_may_still(tx, caller, action, None, now).await? {
-                return denied(refusal, company);
-            }
-            (transitions::look(tx, None, now, target, company).await?, Ok(()))
-        }
+    let found = match look(tx, caller, target, action, draft.now()).await? {
+        Ok(found) => found,
+        Err(refusal) => return denied(refusal, company),
     };
-    if let Err(refusal) = may {
-        return denied(refusal, company);
-    }
     if guards::is_oneself(caller, target) {
         return denied(Refusal::Oneself, company);
     }
-    let Some((user, guarded)) = sides.target else {
+    let Some((user, guarded)) = found else {
         return denied(Refusal::NoSuchUser, company);
     };
     let Some(to) = next(user.status, action) else {
@@ -186,6 +174,26 @@ pub(super) async fn decide(
     }
     let at = if user.status == to { user.status_since } else { draft.now() };
     Ok(Ok(Transition { user, to, at, sessions_ended: 0, tokens_revoked: 0, is_counted }))
+}
+
+/// The target, locked, if the caller's company has it and the caller may still do this. A person is looked at on the same way
+/// as the target; so who may not do it any more waits for the lock as well.
+async fn look(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    target: UserId,
+    action: Action,
+    now: Timestamp,
+) -> store::Result<Result<Option<(User, GuardedDoors)>, Refusal>> {
+    let company = audit::company_of(caller);
+    let Actor::User(identity) = &caller.actor else {
+        return Ok(match guards::caller_may_still(tx, caller, action, None, now).await? {
+            Ok(()) => Ok(transitions::look(tx, None, now, target, company).await?.target),
+            Err(refusal) => Err(refusal),
+        });
+    };
+    let sides = transitions::look(tx, Some(identity.credential), now, target, company).await?;
+    Ok(guards::person_may_still(identity, sides.caller, action, None).map(|()| sides.target))
 }
 
 /// Whether somebody is deactivated who was so before.
