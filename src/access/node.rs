@@ -25,11 +25,8 @@ impl Gate {
     pub async fn remember(self: Arc<Self>, entropy: Arc<dyn Entropy>, stopped: CancellationToken) {
         let mut was_lost = false;
         while !stopped.is_cancelled() {
-            let joined = tokio::select! {
-                () = stopped.cancelled() => return,
-                joined = self.store.join(id::random(&*entropy)) => joined,
-            };
-            let error = match joined {
+            // To its end, even when stopped meanwhile: a row that was made must be taken away again.
+            let error = match self.store.join(id::random(&*entropy)).await {
                 Ok(None) => return,
                 Ok(Some((node, inbox))) => {
                     // What was remembered, and what is read before the first look into the log, is forgotten with that.

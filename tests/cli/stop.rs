@@ -11,6 +11,7 @@ use crate::support::on_both_engines;
 
 on_both_engines! {
     a_stop_finishes_what_runs_and_takes_nothing_new,
+    who_is_stopped_as_soon_as_it_serves_is_waited_for_by_nobody,
 }
 
 const SOON: Duration = Duration::from_secs(10);
@@ -52,6 +53,16 @@ async fn a_stop_finishes_what_runs_and_takes_nothing_new(engine: Engine) {
         assert_eq!(server.wait().code(), Some(0), "{signal}");
         assert_eq!(host.user(LEE)["status"], "deactivated");
         host.json(&["user", "reactivate", LEE]);
+    }
+}
+
+/// A node may be joining the others at that instant.
+async fn who_is_stopped_as_soon_as_it_serves_is_waited_for_by_nobody(engine: Engine) {
+    let host = Host::with_people(engine).await;
+    for number in 0..8 {
+        host.serve(&[]).stop();
+        // A command that waited for a node in vain would say so on standard error.
+        host.json(&["company", "create", &format!("Company {number}")]);
     }
 }
 
