@@ -11,7 +11,6 @@ use crate::support::on_both_engines;
 
 on_both_engines! {
     a_stop_finishes_what_runs_and_takes_nothing_new,
-    who_is_stopped_as_soon_as_it_serves_is_waited_for_by_nobody,
 }
 
 const SOON: Duration = Duration::from_secs(10);
@@ -56,14 +55,24 @@ async fn a_stop_finishes_what_runs_and_takes_nothing_new(engine: Engine) {
     }
 }
 
-/// A node may be joining the others at that instant.
-async fn who_is_stopped_as_soon_as_it_serves_is_waited_for_by_nobody(engine: Engine) {
-    let host = Host::with_people(engine).await;
-    for number in 0..8 {
-        host.serve(&[]).stop();
-        // A command that waited for a node in vain would say so on standard error.
-        host.json(&["company", "create", &format!("Company {number}")]);
+#[tokio::test]
+async fn a_node_that_is_stopped_while_it_joins_leaves_nothing_behind() {
+    let host = Host::with_people(Engine::Postgres).await;
+    let slow = "CREATE FUNCTION wait_a_little() RETURNS trigger LANGUAGE plpgsql AS \
+        $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$; \
+        CREATE TRIGGER joining_is_slow BEFORE INSERT ON nodes FOR EACH ROW EXECUTE FUNCTION wait_a_little()";
+    host.database.db_execute(slow).await;
+    let server = host.serve(&[]);
+    let mut tries = 0..1000;
+    let is_joining = async || host.database.db_try_execute("BEGIN; LOCK TABLE nodes NOWAIT; COMMIT").await.is_err();
+    while !is_joining().await {
+        assert!(tries.next().is_some(), "the node does not join");
     }
+    server.stop();
+    // Whoever is still about to add a row has done so when this has the lock.
+    host.database.db_execute("BEGIN; LOCK TABLE nodes; COMMIT").await;
+    // A command that waited for a node in vain would say so on standard error.
+    host.json(&["company", "create", "Other"]);
 }
 
 #[tokio::test]
