@@ -737,7 +737,7 @@ async fn a_fault_of_ours_is_a_no(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_known_is_a_no() {
-    let platform = Platform::start(Engine::Sqlite).await;
+    let platform = Platform::start_limited(Engine::Sqlite, "100/1m").await;
     let acme = platform.company("Acme").await;
     let lee = platform.member(&acme, "lee").await;
     let asking = service(&platform, "gateway", None).await;
@@ -753,6 +753,7 @@ async fn what_can_not_be_known_is_a_no() {
     let answer = introspect(&platform, &asking, &lee.token).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "1"), "{answer:?}");
     assert_eq!(answer.json()["error"], "temporarily_unavailable");
+    assert_eq!(answer.header("ratelimit-limit"), "", "a service is no stranger because nothing can be known");
     stream.ends().await;
     std::fs::rename(&elsewhere, &path).unwrap();
     platform.clock.advance(Duration::from_secs(1));
