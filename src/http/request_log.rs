@@ -44,10 +44,10 @@ impl Line<'_> {
         if self.status.is_server_error() || self.cause.is_some() {
             return Kind::Failed;
         }
-        let is_check = Check::ALL.iter().any(|check| check.is_behind(self.route));
+        let is_check = || Check::ALL.iter().any(|check| check.is_behind(self.route));
         match self.status.as_u16() {
             401 | 404 | 405 | 408 | 413 | 429 => Kind::Refused,
-            200..=299 if is_check || self.method.is_safe() => Kind::Read,
+            200..=299 if self.method.is_safe() || is_check() => Kind::Read,
             _ => Kind::Other,
         }
     }
